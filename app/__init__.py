@@ -1,0 +1,1 @@
+"""The server: question → retrieve → prompt → model → NDJSON."""

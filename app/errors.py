@@ -1,0 +1,62 @@
+"""What only a server can meet, below `database.errors.AcervoError`.
+
+AcervoError
+├── BadRequest           400  the body or a parameter is wrong
+├── ForbiddenOrigin      403  a page of another origin asked
+├── NotFound             404  no such route, document or page
+├── TooBusy              503  as many answers as MAX_ANSWERS are being written
+└── ModelError           502  the model answered wrongly or broke off
+    ├── ModelUnavailable 503  no model service at its address, or no key for it
+    ├── ModelMissing     503  the service lacks the model; says how to fetch it
+    └── ModelTimeout     504  no first token within FIRST_TOKEN_TIMEOUT_S
+"""
+
+from database.errors import AcervoError
+
+
+class BadRequest(AcervoError):
+    """The request's body, headers or parameters are wrong."""
+
+    status = 400
+
+
+class ForbiddenOrigin(AcervoError):
+    """A browser page from an origin that is not allowed."""
+
+    status = 403
+
+
+class NotFound(AcervoError):
+    """No such route, document or page."""
+
+    status = 404
+
+
+class TooBusy(AcervoError):
+    """Too many answers at once."""
+
+    status = 503
+
+
+class ModelError(AcervoError):
+    """The model answered with an error, with garbage, or broke off."""
+
+    status = 502
+
+
+class ModelUnavailable(ModelError):
+    """No model service answers, or its key is missing."""
+
+    status = 503
+
+
+class ModelMissing(ModelError):
+    """The service is there but lacks the model."""
+
+    status = 503
+
+
+class ModelTimeout(ModelError):
+    """The model did not begin to answer in time."""
+
+    status = 504

@@ -1,0 +1,47 @@
+"""Language models: one protocol, one file for each, and the factory."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypedDict
+
+from app.events import Service, Token, Usage
+from database.documents import Hit
+
+
+class Message(TypedDict):
+    """One turn of a chat, as Ollama takes it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What a model is asked. `messages` carry the numbered sources; `hits` are the same sources,
+    in the same order, for a model that needs no prompt."""
+
+    question: str
+    messages: Sequence[Message]
+    hits: Sequence[Hit]
+    language: str
+    """ISO 639-1 of the question."""
+    num_ctx: int
+    """Tokens of the window that `messages` were fitted to."""
+
+
+class LLM(Protocol):
+    """Streams an answer. Closing the generator closes the upstream connection."""
+
+    model: str
+    service: Service
+
+    async def check(self) -> None:
+        """Return when it can answer; raise `ModelError` saying what to do otherwise."""
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Token | Usage]:
+        """Tokens, then exactly one `Usage`. Raises `ModelError`, also mid-stream; a stream that
+        ends without its last part raises, too."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""

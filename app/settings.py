@@ -1,0 +1,48 @@
+"""Settings of the server: those of the index, the models and the web side."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from database.settings import IndexSettings
+
+
+class ServerSettings(IndexSettings):
+    """Each field is the environment variable of that name; `.env.example` describes them."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    allow_no_login: bool = False
+    allowed_hosts: str = "localhost, 127.0.0.1"
+    cors_origins: str = "http://localhost:4200"
+    ollama_model: str = "llama3.1:8b"
+    ollama_trust_env: bool = False
+    """Obey HTTP_PROXY and its kin on the way to Ollama."""
+    num_ctx: Annotated[int, Field(ge=512)] = 8192
+    llm: Literal["auto", "ollama", "extractive", "gemini"] = "auto"
+    google_api_key: SecretStr = SecretStr("")
+    gemini_model: str = "gemini-2.5-flash"
+    top_k: Annotated[int, Field(ge=1, le=50)] = 6
+    connect_timeout_s: Annotated[float, Field(gt=0)] = 5
+    first_token_timeout_s: Annotated[float, Field(gt=0)] = 300
+    """Long, because a large model may first have to be read from disk."""
+    shutdown_timeout_s: Annotated[float, Field(gt=0)] = 2
+    max_body_kb: Annotated[int, Field(gt=0)] = 1024
+    max_prompt_chars: Annotated[int, Field(gt=0)] = 8000
+    max_answers: Annotated[int, Field(gt=0)] = 1000
+    """Answers written at the same time; one more is refused with 503."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """Host names answered to, without ports."""
+        return _split(self.allowed_hosts)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Origins of cross-origin pages that may ask."""
+        return frozenset(origin.rstrip("/") for origin in _split(self.cors_origins))
+
+
+def _split(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())

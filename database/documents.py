@@ -1,0 +1,221 @@
+"""The data that travels from a PDF to an answer. Plain values; no I/O.
+
+    Document ─► Page ─► Chunk (cited and shown) ─► Window (searched)
+
+Coordinates are PDF points with the origin at the top left of the page, after the page's own
+rotation has been applied.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in points."""
+
+Vector = NDArray[np.float32]
+"""One embedding (d,) or a batch of them (n, d): float32, L2-normalised."""
+
+MadeBy = Literal["layout", "text", "ocr", "nothing"]
+State = Literal["queued", "text", "layout", "ready", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch `[start, end)` of a page's text and the rectangle it came from.
+
+    `kind` is the layout class: text, title, section-header, list-item, table, caption, picture …
+    """
+
+    start: int
+    end: int
+    box: Box
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its Markdown (or plain text) and where each block of it stands."""
+
+    number: int
+    """From 1."""
+    text: str
+    made_by: MadeBy
+    width: float = 0.0
+    height: float = 0.0
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader makes of one file. `notes` name pages that gave no text or were cut short."""
+
+    title: str
+    pages: tuple[Page, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One place where a document's bytes were found: a path relative to a loaded folder."""
+
+    root: str
+    path: str
+    excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file by its content. `version` names the stage that searches may see."""
+
+    id: str
+    """SHA-256 of the bytes, hex."""
+    title: str
+    names: tuple[Name, ...]
+    size: int
+    """Bytes."""
+    language: str = ""
+    """ISO 639-1, or empty when unknown."""
+    page_count: int = 0
+    chunk_count: int = 0
+    window_count: int = 0
+    state: State = "queued"
+    reason: str = ""
+    """Why it failed; empty otherwise."""
+    notes: tuple[str, ...] = ()
+    version: str = ""
+    added_at: float = 0.0
+    """Seconds since the epoch."""
+
+    @property
+    def visible(self) -> bool:
+        """Whether some name of it is not excluded."""
+        return any(not name.excluded for name in self.names)
+
+    @property
+    def name(self) -> str:
+        """The first visible name's last part, for people."""
+        shown = [n for n in self.names if not n.excluded] or list(self.names)
+        return shown[0].path.rsplit("/", 1)[-1] if shown else self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is cited and shown: a stretch `[start, end)` of one page's text."""
+
+    id: str
+    document_id: str
+    page: int
+    ordinal: int
+    """Position among the document's chunks, from 0."""
+    heading: str
+    """Headings it stands under, outermost first, joined by " › "; may be empty."""
+    text: str
+    """As the page has it (not normalised); a table piece starts with its header rows."""
+    start: int
+    end: int
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is searched: a stretch of a chunk that the embedder sees whole."""
+
+    id: str
+    chunk_id: str
+    document_id: str
+    page: int
+    language: str
+    text: str
+    """Prefix (title, heading) and stretch, NFKC-normalised; what is embedded."""
+    words: str
+    """Folded, stemmed words joined by spaces."""
+    grams: str
+    """Character 4-grams joined by spaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything of one document at one version. `vectors[i]` belongs to `windows[i]`."""
+
+    pages: Sequence[Page]
+    chunks: Sequence[Chunk]
+    windows: Sequence[Window]
+    vectors: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Restricts a search; an empty field restricts nothing."""
+
+    documents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What a store is asked, already embedded and analysed.
+
+    `words` and `grams` are distinct terms without the index's common ones. A view whose input
+    is empty (or a `vector` that is None) is not searched. At most `limit` windows a view.
+    """
+
+    vector: Vector | None
+    words: tuple[str, ...]
+    grams: tuple[str, ...]
+    filters: Filters = Filters()
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One window found by one view. Vector scores are raw cosines, the others BM25, higher better."""
+
+    window_id: str
+    chunk_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What each view found, best first."""
+
+    vector: Sequence[Candidate] = ()
+    words: Sequence[Candidate] = ()
+    grams: Sequence[Candidate] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk found for a question, with its document and the parts of its score (each 0 to 1)."""
+
+    chunk: Chunk
+    document: Document
+    score: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRecord:
+    """What made the index. A store opened with other settings than these is refused."""
+
+    schema: int
+    embedder: str
+    dimension: int
+    chunker: str
+    analyser: str
+    generation: int = 1
+    common_words: tuple[str, ...] = ()
+    common_grams: tuple[str, ...] = ()
+    """Terms found in so many windows that searching for them costs much and tells little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much the index holds."""
+
+    documents: int
+    chunks: int
+    windows: int

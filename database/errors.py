@@ -1,0 +1,53 @@
+"""What can go wrong, as one tree. `app.errors` adds what only a server can meet.
+
+    AcervoError              500
+    ├── SettingsError        500  a setting is missing or wrong
+    ├── ReadError            422  a file cannot be read
+    ├── EmbedderError        503  the embedder did not answer, or answered wrongly
+    └── StoreError           503  the store refused or failed
+        ├── StoreUnavailable 503  no store at its address
+        ├── IndexNotReady    503  the search index is still being built
+        └── IndexMismatch    503  the index was made by another embedder, chunker or analyser
+
+`status` is the HTTP status that the server answers with. Every message says what to do next.
+"""
+
+
+class AcervoError(Exception):
+    """A failure that a person can act on; `str(error)` is the message shown to them."""
+
+    status = 500
+
+
+class SettingsError(AcervoError):
+    """One or more settings are missing or wrong; the message lists all of them by name."""
+
+
+class ReadError(AcervoError):
+    """A file cannot be turned into pages."""
+
+    status = 422
+
+
+class EmbedderError(AcervoError):
+    """The embedder is away, lacks its model, or gave vectors of the wrong shape."""
+
+    status = 503
+
+
+class StoreError(AcervoError):
+    """The store refused a command or failed while running it."""
+
+    status = 503
+
+
+class StoreUnavailable(StoreError):
+    """No store answers at its address."""
+
+
+class IndexNotReady(StoreError):
+    """The search index exists but cannot answer yet."""
+
+
+class IndexMismatch(StoreError):
+    """The index on disk was made with another embedder, chunker or analyser."""

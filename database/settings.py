@@ -1,0 +1,64 @@
+"""Settings of the index, read once from the environment and `.env`. No server options."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from database.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project's folder. Relative paths in settings start here, wherever a command is typed."""
+
+
+class IndexSettings(BaseSettings):
+    """What the loader and the search need. Each field is the environment variable of that name."""
+
+    model_config = SettingsConfigDict(env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore")
+
+    pdf_dir: Path = Path("pdf")
+    data_dir: Path = Path(".data")
+    mongodb_uri: str = ""
+    mongodb_db: str = "acervo"
+    mongodb_timeout_s: Annotated[float, Field(gt=0)] = 10
+    index_ready_timeout_s: Annotated[float, Field(gt=0)] = 180
+    embedder: str = "minilm"
+    ollama_host: str = "http://127.0.0.1:11434"
+    ocr: Literal["off", "on"] = "off"
+    ocr_language: str = "por+eng"
+    read_workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """0: one for each processor."""
+    read_timeout_s: Annotated[float, Field(gt=0)] = 30
+    """Seconds a conversion may take, plus 5 for each page."""
+    read_memory_mb: Annotated[int, Field(ge=512)] = 4096
+    """Address space of one conversion process."""
+    max_file_mb: Annotated[int, Field(gt=0)] = 512
+
+    @field_validator("pdf_dir", "data_dir")
+    @classmethod
+    def _from_root(cls, path: Path) -> Path:
+        return ROOT / path.expanduser()
+
+    @field_validator("ollama_host")
+    @classmethod
+    def _as_url(cls, host: str) -> str:
+        """Accepts what Ollama itself accepts in OLLAMA_HOST, such as `0.0.0.0:11434`."""
+        url = host if "://" in host else f"http://{host}"
+        return url.rstrip("/").replace("://0.0.0.0", "://127.0.0.1")
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Read the environment; `given` values win over it.
+
+        Raises `SettingsError` that names every wrong variable at once.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise SettingsError(_describe(error)) from None
+
+
+def _describe(error: ValidationError) -> str:
+    lines = [f"  {'.'.join(str(p) for p in e['loc']).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
+    return "These settings cannot be used; correct them in the environment or in .env:\n" + "\n".join(lines)

@@ -1,0 +1,104 @@
+"""Where the index lives: one protocol, one file for each store, and the factory."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from database.documents import (
+    Candidates,
+    Chunk,
+    Contents,
+    Counts,
+    Document,
+    IndexRecord,
+    Name,
+    Page,
+    SearchQuery,
+    Window,
+)
+from database.settings import IndexSettings
+
+
+class Store(Protocol):
+    """Documents, pages, chunks and windows, and the three views that search the windows.
+
+    A document's record is the commit: searches and reads see only windows, chunks and pages of
+    the version that its record names, and only of documents with a visible name. All methods may
+    raise `StoreError` or one of its kinds; none blocks the event loop.
+    """
+
+    kind: str
+    """"sqlite" or "mongodb"."""
+
+    async def open(self) -> None:
+        """Connect and create what is missing (collections, tables, ordinary indexes)."""
+
+    async def aclose(self) -> None:
+        """Release everything."""
+
+    async def check(self) -> None:
+        """Return when searches can be answered; raise `StoreError` saying what to do otherwise."""
+
+    async def prepare(self, record: IndexRecord) -> None:
+        """Make searching possible for this dimension (MongoDB: create the search indexes)."""
+
+    async def wait_until_searchable(self, document_ids: Sequence[str]) -> None:
+        """Return when searches find these documents' windows (MongoDB lags; SQLite does not)."""
+
+    async def read_index(self) -> IndexRecord | None:
+        """The index record, or None in a fresh store."""
+
+    async def write_index(self, record: IndexRecord) -> None:
+        """Replace the index record."""
+
+    async def reset(self, record: IndexRecord) -> None:
+        """Start a new index: drop all contents, keep every document's record and names as
+        `queued` with an empty version, and write `record`."""
+
+    async def list_documents(self) -> list[Document]:
+        """Every document, excluded and failed ones included, ordered by id."""
+
+    async def get_document(self, document_id: str) -> Document | None:
+        """One document by id."""
+
+    async def put_document(self, document: Document) -> None:
+        """Write a record alone (queued or failed, or other names); contents stay as they are."""
+
+    async def publish(self, document: Document, contents: Contents) -> None:
+        """Write contents under `document.version`, then the record (the commit), then drop what
+        other versions left. Readers see the old whole or the new whole. Repeating is harmless."""
+
+    async def remove_document(self, document_id: str) -> None:
+        """Make it unfindable at once (the record goes first), then drop its contents."""
+
+    async def sweep(self) -> int:
+        """Drop contents that no record names (left by a killed load); how many windows went."""
+
+    async def get_page(self, document_id: str, number: int) -> Page | None:
+        """One page of the published version."""
+
+    async def get_chunks(self, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Published chunks in the order asked; unknown ids are left out."""
+
+    async def search(self, query: SearchQuery) -> Candidates:
+        """Each view's best windows of visible, published documents, best first, ties by id."""
+
+    async def sample_windows(self, limit: int) -> list[Window]:
+        """The `limit` windows with the smallest ids. Ids are hashes, so this is a fixed random
+        sample, the same on every store."""
+
+    async def count(self) -> Counts:
+        """Published documents (visible, state ready), their chunks and windows."""
+
+
+def make_store(settings: IndexSettings) -> Store:
+    """The store that `MONGODB_URI` chooses: MongoDB when set, the embedded one when empty."""
+    if settings.mongodb_uri:
+        from database.stores.mongo import MongoStore
+
+        return MongoStore(settings)
+    from database.stores.sqlite import SqliteStore
+
+    return SqliteStore(settings.data_dir / "index.sqlite")
+
+
+__all__ = ["Name", "Store", "make_store"]

@@ -1,0 +1,30 @@
+"""What every test gets: a clean environment and folders of its own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.settings import ServerSettings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No setting of the machine reaches a test; every path points below `tmp_path`."""
+    for name in [*ServerSettings.model_fields, "http_proxy", "https_proxy", "all_proxy"]:
+        for spelling in (name, name.upper()):
+            monkeypatch.delenv(spelling, raising=False)
+    monkeypatch.setitem(ServerSettings.model_config, "env_file", None)
+    monkeypatch.setenv("PDF_DIR", str(tmp_path / "pdf"))
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    # Nothing listens there: a test that wants Ollama starts tests/fakes/ollama.py and says so.
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+    os.makedirs(tmp_path / "pdf", exist_ok=True)
+    yield
+
+
+@pytest.fixture
+def settings() -> ServerSettings:
+    """The settings of the clean environment."""
+    return ServerSettings.load()
