@@ -1,0 +1,111 @@
+"""Serves the chat page: a fixed table of files, read and compressed once when the server starts.
+
+Nothing outside the table can be asked for, so there is no path to check. Libraries that are not
+installed are left out of it; the page then shows answers as plain text.
+"""
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import ETag, hdrs, web
+
+from app.errors import NotFound
+from database.settings import ROOT
+
+WEB_DIR = ROOT / "web"
+
+LANGUAGES = ("bash", "css", "java", "javascript", "json", "python", "r", "sql", "xml", "yaml")
+"""What code in answers is highlighted for; `web/js/render/highlight.js` names the same."""
+
+LIBRARIES: Mapping[str, str] = {
+    "/lib/marked.js": "marked/lib/marked.esm.js",
+    "/lib/dompurify.js": "dompurify/dist/purify.es.mjs",
+    "/lib/highlight/core.js": "@highlightjs/cdn-assets/es/core.min.js",
+    **{f"/lib/highlight/{name}.js": f"@highlightjs/cdn-assets/es/languages/{name}.min.js" for name in LANGUAGES},
+}
+"""Address → file below `web/node_modules`."""
+
+CONTENT_TYPES: Mapping[str, str] = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """One file as it goes out: plain, gzipped, and the hash that names this version of it."""
+
+    body: bytes
+    gzipped: bytes
+    content_type: str
+    etag: str
+
+
+FILES = web.AppKey("page_files", Mapping[str, PageFile])
+
+
+def add_page_routes(app: web.Application) -> None:
+    """Serve the page at `/` and its files beside it. They are read when the server starts."""
+    app.on_startup.append(_load_at_startup)
+    for path in ("/", "/app.css", "/favicon.svg", "/js/{name:.+}", "/lib/{name:.+}"):
+        app.router.add_get(path, serve_file)
+
+
+async def serve_file(request: web.Request) -> web.Response:
+    """One file of the table, 304 when the browser has it; raises `NotFound` for any other path."""
+    file = request.app[FILES].get(request.path)
+    if file is None:
+        raise NotFound(f"There is no {request.path} here.")
+    response = web.Response(headers={hdrs.CACHE_CONTROL: "no-cache", hdrs.VARY: hdrs.ACCEPT_ENCODING})
+    # Weak, because the plain and the gzipped bytes share it.
+    response.etag = ETag(value=file.etag, is_weak=True)
+    if any(known.value in (file.etag, "*") for known in request.if_none_match or ()):
+        response.set_status(304)
+        return response
+    _write_body(request, response, file)
+    return response
+
+
+def load_files(folder: Path = WEB_DIR) -> Mapping[str, PageFile]:
+    """Read and compress the page's files below `folder`: address → file. Blocks; small."""
+    return {address: _load_file(path) for address, path in _list_files(folder) if path.is_file()}
+
+
+async def _load_at_startup(app: web.Application) -> None:
+    app[FILES] = await asyncio.to_thread(load_files)
+
+
+def _list_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    yield "/", folder / "index.html"
+    yield "/app.css", folder / "app.css"
+    yield "/favicon.svg", folder / "favicon.svg"
+    for path in sorted((folder / "js").rglob("*.js")):
+        yield f"/{path.relative_to(folder).as_posix()}", path
+    for address, library in LIBRARIES.items():
+        yield address, folder / "node_modules" / library
+
+
+def _load_file(path: Path) -> PageFile:
+    body = path.read_bytes()
+    return PageFile(
+        body=body,
+        gzipped=gzip.compress(body, compresslevel=9, mtime=0),
+        content_type=CONTENT_TYPES[path.suffix],
+        etag=hashlib.sha256(body).hexdigest()[:32],
+    )
+
+
+def _write_body(request: web.Request, response: web.Response, file: PageFile) -> None:
+    response.content_type = file.content_type
+    response.charset = "utf-8"
+    response.body = file.body
+    if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
+        response.body = file.gzipped
+        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
