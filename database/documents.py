@@ -96,6 +96,11 @@ class Document:
         return any(not name.excluded for name in self.names)
 
     @property
+    def searchable(self) -> bool:
+        """Whether searches and readers may see its contents."""
+        return self.visible and bool(self.version) and self.state in ("text", "layout", "ready")
+
+    @property
     def name(self) -> str:
         """The first visible name's last part, for people."""
         shown = [n for n in self.names if not n.excluded] or list(self.names)
@@ -207,6 +212,8 @@ class IndexRecord:
     chunker: str
     analyser: str
     generation: int = 1
+    languages: tuple[str, ...] = ()
+    """Of the documents, ISO 639-1."""
     common_words: tuple[str, ...] = ()
     common_grams: tuple[str, ...] = ()
     """Terms found in so many windows that searching for them costs much and tells little."""

@@ -1,0 +1,112 @@
+"""Text to search terms: the same words and 4-grams whatever store holds them. Pure.
+
+Words are folded first (NFKC, lower case, accents off) and then stemmed by Snowball, so that a
+question typed without accents meets the same stems. Character 4-grams of the folded text forgive
+typos and meet cognates of other languages.
+Snowball: https://snowballstem.org
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+FINGERPRINT = "fold-stem-4gram/1"
+"""Changes whenever the same text would give other terms; an index remembers it."""
+
+STEMMERS = {
+    "pt": "portuguese",
+    "en": "english",
+    "es": "spanish",
+    "fr": "french",
+    "de": "german",
+    "it": "italian",
+}
+GRAM = 4
+COMMON_SHARE = 0.10
+"""Terms in more than this share of the windows are dropped from questions: they cost most of the
+time of a search and decide little of it."""
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def normalise(text: str) -> str:
+    """NFKC: ligatures, full-width forms and the like become plain letters. For searching only."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def fold(text: str) -> str:
+    """NFKC, lower case, accents off."""
+    # NFKC once more at the end: decomposing may part what compatibility forms had joined.
+    apart = unicodedata.normalize("NFKD", text).lower()
+    return unicodedata.normalize("NFKC", "".join(c for c in apart if not unicodedata.combining(c)))
+
+
+@cache
+def _stemmer(language: str) -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer(STEMMERS[language])
+
+
+@lru_cache(maxsize=100_000)
+def _stem(word: str, language: str) -> str:
+    if language not in STEMMERS or any(c.isdigit() for c in word):
+        return word
+    return str(_stemmer(language).stemWord(word))
+
+
+def words(text: str, language: str) -> list[str]:
+    """Folded, stemmed words in order, with repetitions. An unknown language is not stemmed."""
+    return [_stem(word, language) for word in _WORD.findall(fold(text))]
+
+
+def grams(text: str) -> list[str]:
+    """Character 4-grams of the folded words in order; a word begins and ends with an underscore."""
+    return [gram for word in _WORD.findall(fold(text)) for gram in _word_grams(word)]
+
+
+@lru_cache(maxsize=100_000)
+def _word_grams(word: str) -> tuple[str, ...]:
+    padded = f"_{word}_"
+    return tuple(padded[i : i + GRAM] for i in range(max(1, len(padded) - GRAM + 1)))
+
+
+def query_terms(terms: Iterable[str], common: frozenset[str]) -> tuple[str, ...]:
+    """Distinct terms in order without the common ones, or all of them if nothing else is left."""
+    distinct = tuple(dict.fromkeys(terms))
+    return tuple(t for t in distinct if t not in common) or distinct
+
+
+def find_common(rows: Sequence[str], share: float = COMMON_SHARE) -> tuple[str, ...]:
+    """Terms that stand in more than `share` of `rows` (each a space-joined list of terms), sorted.
+
+    Fewer than 100 rows say nothing about shares: then no term is common.
+    """
+    if len(rows) < 100:
+        return ()
+    counts = Counter(term for row in rows for term in set(row.split()))
+    return tuple(sorted(term for term, n in counts.items() if n > share * len(rows)))
+
+
+@cache
+def _identifier() -> Any:
+    import py3langid
+
+    py3langid.set_languages(list(STEMMERS))
+    return py3langid
+
+
+def detect_language(text: str, among: Iterable[str] = STEMMERS) -> str:
+    """The likeliest language of `text`, one of `among` (ISO 639-1), or "" when there is none.
+
+    A question is compared with the languages that the index holds, so that a short one is not
+    taken for a language that nobody loaded.
+    """
+    candidates = [language for language in among if language in STEMMERS]
+    if len(candidates) < 2:
+        return candidates[0] if candidates else ""
+    ranked: Iterator[tuple[str, float]] = iter(_identifier().rank(text))
+    return next(language for language, _ in ranked if language in candidates)

