@@ -10,7 +10,7 @@ SCHEMA = 1
 
 
 def make_record(embedder: Embedder) -> IndexRecord:
-    """The record of an index that this embedder and this version of the program would make."""
+    """The record of an index that this open embedder and this version of the program would make."""
     return IndexRecord(
         schema=SCHEMA,
         embedder=embedder.name,
@@ -21,15 +21,32 @@ def make_record(embedder: Embedder) -> IndexRecord:
 
 
 def check_record(record: IndexRecord, embedder: Embedder) -> None:
-    """Raise `IndexMismatch`, naming what differs and the command that rebuilds, unless all agrees."""
-    wanted = make_record(embedder)
+    """Raise `IndexMismatch`, naming what differs and the command that rebuilds, unless all agrees.
+
+    The embedder need not be open: its dimension is compared where vectors meet.
+    """
+    wanted = {
+        "schema": SCHEMA,
+        "embedder": embedder.name,
+        "chunker": chunking.FINGERPRINT,
+        "analyser": analysis.FINGERPRINT,
+    }
     differing = [
-        f"{name} {getattr(record, name)!r}, now {getattr(wanted, name)!r}"
-        for name in ("schema", "embedder", "dimension", "chunker", "analyser")
-        if getattr(record, name) != getattr(wanted, name)
+        f"{name} {getattr(record, name)!r}, now {value!r}"
+        for name, value in wanted.items()
+        if getattr(record, name) != value
     ]
     if differing:
         raise IndexMismatch(
             f"The index was made otherwise: {'; '.join(differing)}. Rebuild it with "
             "`python database/main.py --reindex`, or go back to the settings that it was made with."
+        )
+
+
+def check_dimension(record: IndexRecord, embedder: Embedder) -> None:
+    """Raise `IndexMismatch` when the open embedder's vectors have another length than the index's."""
+    if record.dimension != embedder.dimension:
+        raise IndexMismatch(
+            f"The index holds vectors of {record.dimension} dimensions, {embedder.name} now makes "
+            f"{embedder.dimension}. Rebuild it with `python database/main.py --reindex`."
         )

@@ -1,0 +1,230 @@
+"""Loading: compare files with the index, read what is new, publish it, forget what is gone.
+
+Every document is published by one write, so a load that is killed leaves only finished documents
+and the next load does the rest.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from database import analysis, chunking
+from database.changes import find_changes, full_path
+from database.documents import Contents, Document, IndexRecord, Name, Reading, Vector, Window
+from database.embedders import Embedder
+from database.errors import ReadError, SettingsError
+from database.files import Originals, find_files
+from database.index import check_dimension, check_record, make_record
+from database.plan import Job, Plan, Versions, make_plan, without
+from database.readers import DocumentReader
+from database.report import Reporter, Summary
+from database.settings import IndexSettings
+from database.stores import Store
+
+AT_ONCE = 4
+"""Documents in work at the same time: while one is embedded, others are read."""
+EMBED_ROWS = 256
+SAMPLE = 5000
+"""Windows looked at to find the common terms."""
+LANGUAGE_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How to load. `paths` are absolute files or folders."""
+
+    paths: Sequence[Path]
+    dry_run: bool = False
+    retry: bool = False
+    reindex: bool = False
+
+
+class Loader:
+    """Loads files into one open store; the caller sees to it that no other load runs."""
+
+    def __init__(self, settings: IndexSettings, store: Store, embedder: Embedder, reporter: Reporter):
+        self._store, self._embedder, self._reporter = store, embedder, reporter
+        self._reader = DocumentReader(settings)
+        self._originals = Originals(settings.data_dir / "files")
+        self._documents: dict[str, Document] = {}
+        self._embedding = asyncio.Lock()
+        made_by = (self._reader.fingerprint, chunking.FINGERPRINT, analysis.FINGERPRINT, embedder.name)
+        version = hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:16]
+        self._versions = Versions(version, self._reader.fingerprint)
+
+    async def load(self, options: LoadOptions) -> Summary:
+        """Bring the index up to date with `options.paths`. Raises `AcervoError` when nothing can be done."""
+        started = time.monotonic()
+        record = await self._read_record(options)
+        self._documents = {d.id: d for d in await self._store.list_documents()}
+        plan, summary = await self._make_plan(options)
+        if not options.dry_run:
+            await self._carry_out(plan, record, summary)
+        summary.seconds = time.monotonic() - started
+        return summary
+
+    async def _read_record(self, options: LoadOptions) -> IndexRecord | None:
+        record = await self._store.read_index()
+        if record and options.reindex and not options.dry_run:
+            await self._embedder.open()
+            record = make_record(self._embedder)
+            await self._store.reset(record)
+        if record and not options.dry_run:
+            check_record(record, self._embedder)
+            await self._store.prepare(record)
+        return record
+
+    async def _make_plan(self, options: LoadOptions) -> tuple[Plan, Summary]:
+        missing = [str(path) for path in options.paths if not path.exists()]
+        if missing:
+            raise SettingsError(f"There is no {', '.join(missing)}. Name files or folders that exist, or set PDF_DIR.")
+        files, closed = await asyncio.to_thread(find_files, options.paths)
+        changes = find_changes(self._documents.values(), files, options.paths)
+        shut = {path for path, _ in closed}
+        changes.removed = [pair for pair in changes.removed if Path(full_path(pair[1])) not in shut]
+        plan = make_plan(changes, self._documents, self._versions, options.retry)
+        summary = Summary(
+            added=[file.name.path for file in changes.added],
+            changed=[file.name.path for file in changes.changed],
+            removed=[name.path for _, name in changes.removed],
+            unchanged=plan.unchanged,
+            reread=plan.reread,
+            skipped={path.name: why for path, why in closed} | plan.skipped,
+            dry_run=options.dry_run,
+        )
+        return plan, summary
+
+    async def _carry_out(self, plan: Plan, record: IndexRecord | None, summary: Summary) -> None:
+        for job in plan.adopted:
+            await self._put(job.document)
+            await self._drop_replaced(job)
+        if plan.jobs:
+            record = await self._open_index(record)
+            with self._reporter.running():
+                await self._work_through(plan.jobs, summary)
+            await self._store.wait_until_searchable([job.document.id for job in plan.jobs])
+        for document, name in plan.removed:
+            await self._drop_name(document.id, name)
+        if record and (plan.jobs or plan.removed):
+            await self._store.sweep()
+            await self._describe_index(record)
+
+    async def _open_index(self, record: IndexRecord | None) -> IndexRecord:
+        await self._embedder.open()
+        if record is None:
+            record = make_record(self._embedder)
+            await self._store.write_index(record)
+            await self._store.prepare(record)
+        check_dimension(record, self._embedder)
+        return record
+
+    async def _work_through(self, jobs: Sequence[Job], summary: Summary) -> None:
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def one(job: Job) -> None:
+            async with places:
+                try:
+                    await self._make(job, summary)
+                except ReadError as error:
+                    await self._skip(job, str(error), summary)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in jobs:
+                    group.create_task(one(job))
+        except ExceptionGroup as group_error:  # the first failure ended the others
+            raise group_error.exceptions[0] from None
+
+    async def _make(self, job: Job, summary: Summary) -> None:
+        original = self._originals.path(job.document.id)
+        if job.source is not None:
+            original = await asyncio.to_thread(self._originals.keep, job.source, job.document.id)
+        reading = await self._reader.read(
+            original, job.document.id, lambda done, total: self._reporter.pages(job.label, done, total)
+        )
+        reading = replace(reading, title=reading.title if reading.title != original.stem else _stem(job))
+        document, contents = await self._build(job.document, reading)
+        await self._store.publish(document, contents)
+        self._documents[document.id] = document
+        await self._drop_replaced(job)
+        summary.pages += document.page_count
+        summary.windows += document.window_count
+        if document.notes:
+            summary.notes[job.label] = list(document.notes)
+        self._reporter.finished(job.label, f"{document.page_count} pages, {document.chunk_count} chunks")
+
+    async def _build(self, document: Document, reading: Reading) -> tuple[Document, Contents]:
+        language = analysis.detect_language(" ".join(page.text for page in reading.pages)[:LANGUAGE_CHARS])
+        chunker = chunking.Chunker(self._embedder.count_tokens)
+        chunks = await asyncio.to_thread(chunker.chunk_pages, document.id, reading.pages)
+        windows = await asyncio.to_thread(chunking.make_windows, chunker, chunks, reading.title, language)
+        contents = Contents(reading.pages, chunks, windows, await self._embed(windows))
+        document = replace(
+            document,
+            title=reading.title,
+            language=language,
+            page_count=len(reading.pages),
+            chunk_count=len(chunks),
+            window_count=len(windows),
+            state="ready",
+            reason="",
+            notes=reading.notes,
+            version=self._versions.contents,
+        )
+        return document, contents
+
+    async def _embed(self, windows: Sequence[Window]) -> Vector:
+        parts: list[Vector] = [np.zeros((0, self._embedder.dimension), np.float32)]
+        for start in range(0, len(windows), EMBED_ROWS):
+            async with self._embedding:
+                parts.append(await self._embedder.embed([w.text for w in windows[start : start + EMBED_ROWS]]))
+        return np.concatenate(parts)
+
+    async def _skip(self, job: Job, reason: str, summary: Summary) -> None:
+        """Record a file that cannot be read. A file that replaces a readable one leaves that in place."""
+        summary.skipped[job.label] = f"{reason} (the version loaded before still answers)" if job.replaced else reason
+        if not job.replaced:
+            failed = replace(job.document, state="failed", reason=reason, version=self._versions.reader)
+            await self._put(replace(failed, title=failed.title or _stem(job)))
+        self._reporter.finished(job.label, f"skipped: {reason}")
+
+    async def _put(self, document: Document) -> None:
+        await self._store.put_document(document)
+        self._documents[document.id] = document
+
+    async def _drop_replaced(self, job: Job) -> None:
+        """Take the job's names from the documents that had them before."""
+        for name in job.replaced:
+            for document in [*self._documents.values()]:
+                if document.id != job.document.id and without(document, name) != document:
+                    await self._drop_name(document.id, name)
+
+    async def _drop_name(self, document_id: str, name: Name) -> None:
+        document = without(self._documents[document_id], name)
+        if document.names:
+            await self._put(document)
+            return
+        await self._store.remove_document(document_id)
+        del self._documents[document_id]
+        await asyncio.to_thread(self._originals.drop, document_id)
+
+    async def _describe_index(self, record: IndexRecord) -> None:
+        """Note languages and common terms, which questions are analysed with."""
+        sample = await self._store.sample_windows(SAMPLE)
+        described = replace(
+            record,
+            languages=tuple(sorted({d.language for d in self._documents.values() if d.searchable and d.language})),
+            common_words=analysis.find_common([w.words for w in sample]),
+            common_grams=analysis.find_common([w.grams for w in sample]),
+        )
+        if described != await self._store.read_index():
+            await self._store.write_index(described)
+
+
+def _stem(job: Job) -> str:
+    return Path(job.label).stem.replace("_", " ").strip() or job.label

@@ -1,0 +1,102 @@
+"""The loader: `python database/main.py [PATHS]` puts documents into the index."""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    # In place of this folder, so that no module in it can shadow the standard library.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from database.embedders import make_embedder
+from database.errors import AcervoError
+from database.load import Loader, LoadOptions
+from database.lock import load_lock
+from database.report import Reporter, print_summary
+from database.settings import IndexSettings
+from database.stores import make_store
+
+EPILOG = """exit status: 0 all loaded, 1 failed, 2 wrong usage, 3 loaded but some files were skipped,
+130 interrupted (what was finished is kept; the next load does the rest)"""
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line; exits with status 2 when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python database/main.py",
+        description="Load PDFs into the index: new, changed and removed files since the last load.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATHS", help="files or folders (default: PDF_DIR)")
+    parser.add_argument("--watch", action="store_true", help="stay, and load again whenever a file changes")
+    parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+    parser.add_argument("--retry", action="store_true", help="read skipped and incomplete files again")
+    parser.add_argument("--reindex", action="store_true", help="rebuild the index with the present settings")
+    parser.add_argument("--json", action="store_true", help="one JSON object per load on standard output")
+    return parser.parse_args(arguments)
+
+
+def find_paths(arguments: argparse.Namespace, settings: IndexSettings) -> list[Path]:
+    """What to load, absolute: the paths given, or PDF_DIR, which is made when it is missing."""
+    if not arguments.paths:
+        settings.pdf_dir.mkdir(parents=True, exist_ok=True)
+        return [settings.pdf_dir]
+    return [Path(os.path.abspath(path)) for path in arguments.paths]
+
+
+async def run(arguments: argparse.Namespace, settings: IndexSettings) -> int:
+    """Load once, or for as long as `--watch` runs; the exit status."""
+    paths = find_paths(arguments, settings)
+    options = LoadOptions(paths, arguments.dry_run, arguments.retry, arguments.reindex)
+    status = await _load_once(settings, options, arguments.json)
+    if arguments.watch:
+        from watchfiles import awatch
+
+        async for _ in awatch(*paths, debounce=1000):
+            status = await _load_once(settings, LoadOptions(paths), arguments.json)
+    return status
+
+
+async def _load_once(settings: IndexSettings, options: LoadOptions, as_json: bool) -> int:
+    reporter = Reporter(quiet=as_json)
+    async with load_lock(settings.data_dir, reporter.say), _opened(settings, reporter) as loader:
+        summary = await loader.load(options)
+    print_summary(summary, as_json)
+    return summary.exit_status
+
+
+@asynccontextmanager
+async def _opened(settings: IndexSettings, reporter: Reporter) -> AsyncIterator[Loader]:
+    store, embedder = make_store(settings), make_embedder(settings)
+    try:
+        await store.open()
+        yield Loader(settings, store, embedder, reporter)
+    finally:
+        await embedder.aclose()
+        await store.aclose()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the loader; the exit status."""
+    parsed = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    # SIGTERM stops a load as Ctrl+C does: what is finished stays, converters are ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return asyncio.run(run(parsed, IndexSettings.load()))
+    except AcervoError as error:
+        print(f"Not loaded: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. What was finished is kept; load again for the rest.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

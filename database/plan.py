@@ -1,0 +1,114 @@
+"""What a load has to do, worked out before anything is touched. Pure."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from database.changes import Changes, FoundFile, full_path
+from database.documents import Document, Name
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One document to read. `source` is its file, or None when only the kept original is left;
+    `replaced` are the names that point to other bytes in the index until now."""
+
+    document: Document
+    source: Path | None
+    replaced: tuple[Name, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return self.document.names[0].path if self.document.names else self.document.id
+
+
+@dataclass(slots=True)
+class Plan:
+    """`adopted` are documents known already that only get further names; `skipped` maps files to the old reason."""
+
+    jobs: list[Job] = field(default_factory=list)
+    adopted: list[Job] = field(default_factory=list)
+    removed: list[tuple[Document, Name]] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
+    reread: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What would make contents now: `contents` as a whole, `reader` alone."""
+
+    contents: str
+    reader: str
+
+
+def make_plan(changes: Changes, documents: Mapping[str, Document], versions: Versions, retry: bool) -> Plan:
+    """Turn changes into jobs. `retry` reads failed and incomplete documents again."""
+    plan = Plan(removed=list(changes.removed))
+    for document_id, files in _by_document([*changes.added, *changes.changed]).items():
+        names = tuple(file.name for file in files)
+        known = documents.get(document_id)
+        document = known or Document(document_id, "", (), files[0].size, added_at=time.time())
+        replaced = tuple(file.name for file in files if file in changes.changed)
+        job = Job(replace(document, names=_join(document.names, names)), _place(files[0]), replaced)
+        (plan.adopted if known and known.state != "queued" else plan.jobs).append(job)
+    _plan_known(plan, changes.unchanged, documents, versions, retry)
+    return plan
+
+
+def _plan_known(
+    plan: Plan,
+    files: Sequence[FoundFile],
+    documents: Mapping[str, Document],
+    versions: Versions,
+    retry: bool,
+) -> None:
+    planned = {job.document.id for job in plan.jobs}
+    for document_id, same in _by_document(files).items():
+        document = documents[document_id]
+        if document_id in planned:
+            continue
+        if _wants_reading(document, versions, retry):
+            plan.jobs.append(Job(document, _place(same[0])))
+            plan.reread.append(same[0].name.path)
+        elif document.state == "failed":
+            plan.skipped.update({file.name.path: document.reason for file in same})
+        else:
+            plan.unchanged.extend(file.name.path for file in same)
+    planned = {job.document.id for job in plan.jobs}
+    for document in documents.values():
+        if document.state == "queued" and document.id not in planned:
+            plan.jobs.append(Job(document, None))
+            plan.reread.append(document.name)
+
+
+def _wants_reading(document: Document, versions: Versions, retry: bool) -> bool:
+    if document.state == "failed":
+        return retry or document.version != versions.reader
+    # Pages without text may have some under another OCR setting or reader.
+    incomplete = bool(document.notes) and (retry or document.version != versions.contents)
+    return document.state == "queued" or incomplete
+
+
+def _by_document(files: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
+    grouped: dict[str, list[FoundFile]] = {}
+    for file in files:
+        grouped.setdefault(file.document_id, []).append(file)
+    return grouped
+
+
+def _join(old: tuple[Name, ...], new: tuple[Name, ...]) -> tuple[Name, ...]:
+    places = {full_path(name) for name in old}
+    return old + tuple(name for name in new if full_path(name) not in places)
+
+
+def _place(file: FoundFile) -> Path:
+    return Path(full_path(file.name))
+
+
+def without(document: Document, name: Name) -> Document:
+    """The document without one of its names."""
+    gone = full_path(name)
+    return replace(document, names=tuple(n for n in document.names if full_path(n) != gone))

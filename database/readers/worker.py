@@ -1,0 +1,149 @@
+"""Runs a function in a process of its own that can be limited and killed.
+
+    ReadError
+    ├── WorkerTimeout      it took longer than allowed, and was killed
+    ├── WorkerOutOfMemory  it needed more memory than allowed
+    └── WorkerCrashed      it died, or raised what it should not have
+
+One helper process, the zygote, forks a child for each call (`zygote.py` says why and how). Call
+from any event loop; nothing here blocks one.
+"""
+
+import asyncio
+import atexit
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from database.errors import ReadError
+from database.readers.zygote import EXIT_CODE, HEADER, Outcome, Task
+
+T = TypeVar("T")
+
+
+class WorkerTimeout(ReadError):
+    """The function took longer than allowed, and was killed."""
+
+
+class WorkerOutOfMemory(ReadError):
+    """The function needed more memory than allowed."""
+
+
+class WorkerCrashed(ReadError):
+    """The process died, or the function raised something other than a `ReadError`."""
+
+
+async def run_limited(function: Callable[..., T], *args: object, timeout_s: float, memory_mb: int) -> T:
+    """`function(*args)` in its own process. Module-level functions only; arguments and the
+    result are pickled. Cancelling the caller kills the process.
+
+    Raises `WorkerTimeout`, `WorkerOutOfMemory`, `WorkerCrashed`, or the `AcervoError` that the
+    function raised.
+    """
+    task = Task(function.__module__, function.__qualname__, args, timeout_s, memory_mb)
+    try:
+        async with asyncio.timeout(timeout_s):
+            # Twice, because an idle zygote may end at the very moment it is asked.
+            data = await _exchange(task) or await _exchange(task)
+    except TimeoutError:
+        raise WorkerTimeout(f"Took longer than {timeout_s:g} seconds and was stopped.") from None
+    result: T = _judge(data, task)
+    return result
+
+
+async def _exchange(task: Task) -> bytes:
+    """All that the child sends, then its exit code; empty when the zygote was gone."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        await asyncio.to_thread(_ZYGOTE.send, task, theirs)
+        theirs.close()
+        ours.setblocking(False)
+        loop, data = asyncio.get_running_loop(), bytearray()
+        while part := await loop.sock_recv(ours, 1 << 20):
+            data += part
+        return bytes(data)
+
+
+def _judge(data: bytes, task: Task) -> T:  # type: ignore[type-var]  # the caller knows what its function returns
+    if len(data) < EXIT_CODE.size:
+        raise WorkerCrashed("The process that reads files could not be started; run `make install`.")
+    payload, code = data[: -EXIT_CODE.size], EXIT_CODE.unpack(data[-EXIT_CODE.size :])[0]
+    if code == 1:
+        raise WorkerCrashed(f"Failed in an unexpected way: {payload.decode().strip().splitlines()[-1]}")
+    if code == -signal.SIGALRM:
+        raise WorkerTimeout(f"Took longer than {task.timeout_s:g} seconds and was stopped.")
+    if code == -signal.SIGKILL:
+        raise WorkerOutOfMemory("Was killed by the system, which probably ran out of memory.")
+    if code != 0:
+        raise WorkerCrashed(f"Died with {_name_exit(code)}.")
+    outcome: Outcome = pickle.loads(payload)
+    if outcome.error is not None:
+        raise outcome.error
+    if outcome.out_of_memory:
+        raise WorkerOutOfMemory(f"Needed more than {task.memory_mb} MB of memory.")
+    value: T = outcome.value
+    return value
+
+
+def _name_exit(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+class _Zygote:
+    """Our end of the zygote: starts it when needed, again when it has gone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def send(self, task: Task, channel: socket.socket) -> None:
+        """Hand over a task and the socket for its result. Blocks for a moment."""
+        data = pickle.dumps(task)
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            assert self._control is not None
+            try:
+                socket.send_fds(self._control, [HEADER.pack(len(data))], [channel.fileno()])
+                self._control.sendall(data)
+            except (BrokenPipeError, ConnectionResetError):
+                self._stop()  # it has just ended; the caller sees a closed socket and asks again
+
+    def _start(self) -> None:
+        self._stop()
+        self._control, theirs = socket.socketpair()
+        code = (
+            f"import sys; sys.path[:] = {sys.path!r}; from database.readers.zygote import main; main({theirs.fileno()})"
+        )
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is ours to handle
+            )
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            self._process.wait()
+        self._control = self._process = None
+
+    def close(self) -> None:
+        """End the zygote and, through it, every child."""
+        with self._lock:
+            self._stop()
+
+
+_ZYGOTE = _Zygote()
+atexit.register(_ZYGOTE.close)
