@@ -26,7 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = 4
-"""The three views of one question are searched at the same time, and a loader may write meanwhile."""
+"""Questions searched at the same time; SQLite and numpy let go of the interpreter while they work."""
 
 
 class SqliteStore:
@@ -116,13 +116,8 @@ class SqliteStore:
         return await self._run(self._file.get_chunks, chunk_ids)
 
     async def search(self, query: SearchQuery) -> Candidates:
-        """Search the three views at the same time."""
-        vector, words, grams = await asyncio.gather(
-            self._run(self._file.search_vectors, query),
-            self._run(self._file.search_terms, "words", query.words, query),
-            self._run(self._file.search_terms, "grams", query.grams, query),
-        )
-        return Candidates(vector, words, grams)
+        """Search the three views, all of the same moment."""
+        return await self._run(self._file.search, query)
 
     async def sample_windows(self, limit: int) -> list[Window]:
         """The searchable windows with the smallest ids."""

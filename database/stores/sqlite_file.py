@@ -1,6 +1,7 @@
 """The embedded store's file: its tables and every statement sent to it. Blocking; any thread.
 
-Tables: `documents` (the records; `searchable` says whether readers may see the contents),
+Tables: `documents` (the records; `contents` is the version that the other tables hold, so that
+`searchable` says whether readers may see it),
 `pages`, `chunks`, `windows` (with vectors), and the full-text tables `words` and `grams`, whose
 rowids are those of `windows`. Deleting a document deletes its contents by foreign key and trigger.
 FTS5: https://sqlite.org/fts5.html
@@ -18,6 +19,7 @@ from pydantic import TypeAdapter
 
 from database.documents import (
     Candidate,
+    Candidates,
     Chunk,
     Contents,
     Counts,
@@ -37,7 +39,9 @@ _TERMS = "tokenize=\"unicode61 remove_diacritics 0 tokenchars '_'\""
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS documents (
-    id TEXT PRIMARY KEY, record TEXT NOT NULL, searchable INTEGER NOT NULL, stamp INTEGER NOT NULL);
+    id TEXT PRIMARY KEY, record TEXT NOT NULL, version TEXT NOT NULL, contents TEXT NOT NULL,
+    visible INTEGER NOT NULL, stamp INTEGER NOT NULL,
+    searchable INTEGER GENERATED ALWAYS AS (visible AND version = contents));
 CREATE TABLE IF NOT EXISTS pages (
     document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, number INTEGER NOT NULL,
     record TEXT NOT NULL, PRIMARY KEY (document_id, number)) WITHOUT ROWID;
@@ -136,6 +140,7 @@ class IndexFile:
         with self._transaction() as db:
             _check_vectors(db, contents)
             _put_record(db, document)
+            db.execute("UPDATE documents SET contents = version WHERE id = ?", (document.id,))
             _delete_contents(db, document.id)
             _insert_contents(db, document.id, contents)
 
@@ -146,13 +151,11 @@ class IndexFile:
             db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
     def sweep(self) -> int:
-        """Delete contents of documents that no reader may see; the number of windows."""
-        hidden = "SELECT id FROM documents WHERE json_extract(record, '$.version') = ''"
+        """Delete contents of versions that no record names; the number of windows."""
         with self._transaction() as db:
-            gone = db.execute(f"DELETE FROM windows WHERE document_id IN ({hidden})").rowcount
-            db.execute(f"DELETE FROM chunks WHERE document_id IN ({hidden})")
-            db.execute(f"DELETE FROM pages WHERE document_id IN ({hidden})")
-        return gone
+            rows = db.execute("SELECT id FROM documents WHERE version <> contents AND contents <> ''").fetchall()
+            db.execute("UPDATE documents SET contents = '' WHERE version <> contents")
+            return sum(_delete_contents(db, document_id) for (document_id,) in rows)
 
     def get_page(self, document_id: str, number: int) -> Page | None:
         """One page, if its document is searchable."""
@@ -168,31 +171,20 @@ class IndexFile:
         found = {chunk.id: chunk for chunk in (CHUNK.validate_json(row[0]) for row in rows)}
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
 
-    def search_terms(self, table: str, terms: Sequence[str], query: SearchQuery) -> list[Candidate]:
-        """The best windows by BM25 over `table` ("words" or "grams"), ties by id."""
-        if not terms:
-            return []
-        wanted = " OR ".join(f'"{term}"' for term in terms)
-        marks = ",".join("?" * len(query.filters.documents))
-        only = f"AND w.document_id IN ({marks})" if marks else ""
-        rows = self._db.execute(
-            f"SELECT w.id, w.chunk_id, -f.rank FROM {table} f JOIN windows w ON w.rowid = f.rowid {_SEEN} "
-            f"WHERE f.terms MATCH ? {only} ORDER BY f.rank LIMIT ?",
-            [wanted, *query.filters.documents, query.limit],
-        )
-        return sorted((Candidate(*row) for row in rows), key=lambda c: (-c.score, c.window_id))
-
-    def search_vectors(self, query: SearchQuery) -> list[Candidate]:
-        """The best windows by cosine, ties by id."""
-        if query.vector is None:
-            return []
-        matrix = self._fresh_matrix()
-        if matrix.ids and matrix.dimension != len(query.vector):
-            raise StoreError(
-                f"The index holds vectors of {matrix.dimension} dimensions, the question's has {len(query.vector)}. "
-                "Rebuild the index with this embedder: python database/main.py --reindex"
-            )
-        return matrix.search(query.vector, query.filters.documents, query.limit)
+    def search(self, query: SearchQuery) -> Candidates:
+        """The three views, all of the same moment."""
+        while True:
+            self._db.execute("BEGIN")
+            try:
+                matrix = self._matrix_of_now()
+                if matrix is not None:
+                    return Candidates(
+                        _search_vectors(matrix, query),
+                        _search_terms(self._db, "words", query.words, query),
+                        _search_terms(self._db, "grams", query.grams, query),
+                    )
+            finally:
+                self._db.execute("COMMIT")
 
     def sample_windows(self, limit: int) -> list[Window]:
         """The searchable windows with the smallest ids."""
@@ -212,20 +204,19 @@ class IndexFile:
         ]
         return Counts(*counts)
 
-    def _fresh_matrix(self) -> VectorMatrix:
-        """The matrix as of now; only documents whose stamp changed are read again."""
-        with self._refreshing:
-            changed = self._db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
-            if changed and int(changed[0]) != self._version:
-                self._db.execute("BEGIN")  # one snapshot for the stamps and the rows
-                try:
-                    self._reload()
-                finally:
-                    self._db.execute("COMMIT")
-            return self._matrix
+    def _matrix_of_now(self) -> VectorMatrix | None:
+        """The matrix as of the open transaction, or None when another thread has a newer one already.
 
-    def _reload(self) -> None:
-        self._version = int(self._db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()[0])
+        Only documents whose stamp changed are read again.
+        """
+        with self._refreshing:
+            row = self._db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
+            stamp = int(row[0]) if row else 0
+            if stamp > self._version:
+                self._reload(stamp)
+            return self._matrix if stamp == self._version else None
+
+    def _reload(self, stamp_of_now: int) -> None:
         stamps = dict(self._db.execute("SELECT id, stamp FROM documents WHERE searchable ORDER BY id").fetchall())
         rows = {
             document_id: self._matrix.rows(document_id)
@@ -233,7 +224,7 @@ class IndexFile:
             else self._read_vectors(document_id)
             for document_id, stamp in stamps.items()
         }
-        self._matrix, self._stamps = VectorMatrix(rows), stamps
+        self._matrix, self._stamps, self._version = VectorMatrix(rows), stamps, stamp_of_now
 
     def _read_vectors(self, document_id: str) -> VectorRows:
         rows: list[Any] = self._db.execute(
@@ -242,6 +233,33 @@ class IndexFile:
         vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32)
         shape = (len(rows), -1) if rows else (0, 0)
         return VectorRows([row[0] for row in rows], [row[1] for row in rows], vectors.reshape(shape))
+
+
+def _search_terms(db: sqlite3.Connection, table: str, terms: Sequence[str], query: SearchQuery) -> list[Candidate]:
+    """The best windows by BM25 over `table` ("words" or "grams"), ties by id."""
+    if not terms:
+        return []
+    wanted = " OR ".join('"{}"'.format(term.replace('"', '""')) for term in terms)
+    marks = ",".join("?" * len(query.filters.documents))
+    only = f"AND w.document_id IN ({marks})" if marks else ""
+    rows = db.execute(
+        f"SELECT w.id, w.chunk_id, -f.rank FROM {table} f JOIN windows w ON w.rowid = f.rowid {_SEEN} "
+        f"WHERE f.terms MATCH ? {only} ORDER BY f.rank LIMIT ?",
+        [wanted, *query.filters.documents, query.limit],
+    )
+    return sorted((Candidate(*row) for row in rows), key=lambda c: (-c.score, c.window_id))
+
+
+def _search_vectors(matrix: VectorMatrix, query: SearchQuery) -> list[Candidate]:
+    """The best windows by cosine, ties by id."""
+    if query.vector is None:
+        return []
+    if matrix.ids and matrix.dimension != len(query.vector):
+        raise StoreError(
+            f"The index holds vectors of {matrix.dimension} dimensions, the question's has {len(query.vector)}. "
+            "Rebuild the index with this embedder: python database/main.py --reindex"
+        )
+    return matrix.search(query.vector, query.filters.documents, query.limit)
 
 
 def _put_meta(db: sqlite3.Connection, record: IndexRecord) -> None:
@@ -259,18 +277,23 @@ def _put_record(db: sqlite3.Connection, document: Document) -> None:
     """Write a record under a new stamp."""
     _touch(db)
     db.execute(
-        "INSERT INTO documents VALUES (?, ?, ?, (SELECT value FROM meta WHERE key = 'stamp')) ON CONFLICT (id) "
-        "DO UPDATE SET record = excluded.record, searchable = excluded.searchable, stamp = excluded.stamp",
-        (document.id, DOCUMENT.dump_json(document).decode(), document.searchable),
+        "INSERT INTO documents VALUES (?, ?, ?, '', ?, (SELECT value FROM meta WHERE key = 'stamp')) ON CONFLICT (id) "
+        "DO UPDATE SET (record, version, visible, stamp) = "
+        "(excluded.record, excluded.version, excluded.visible, excluded.stamp)",
+        (document.id, DOCUMENT.dump_json(document).decode(), document.version, document.searchable),
     )
 
 
-def _delete_contents(db: sqlite3.Connection, document_id: str) -> None:
-    for table in ("windows", "chunks", "pages"):
+def _delete_contents(db: sqlite3.Connection, document_id: str) -> int:
+    """Delete one document's pages, chunks and windows; the number of windows."""
+    for table in ("pages", "chunks"):
         db.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
+    return db.execute("DELETE FROM windows WHERE document_id = ?", (document_id,)).rowcount
 
 
 def _check_vectors(db: sqlite3.Connection, contents: Contents) -> None:
+    if len(contents.windows) != len(contents.vectors):
+        raise StoreError(f"{len(contents.windows)} windows came with {len(contents.vectors)} vectors.")
     row = db.execute("SELECT length(vector) / 4 FROM windows LIMIT 1").fetchone()
     if row and contents.vectors.size and contents.vectors.shape[1] != row[0]:
         raise StoreError(
