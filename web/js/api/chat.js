@@ -1,0 +1,92 @@
+/** POST /: a question in, a stream of events out. Owns the request and never touches the DOM. */
+
+import { AnswerError } from "./errors.js";
+import { readChunks, splitLines } from "./ndjson.js";
+
+/**
+ * Ask, and yield `{type: "sources" | "token" | "done", …}` as they arrive.
+ * Aborting `signal` ends the stream with the browser's AbortError; everything else that goes
+ * wrong is an `AnswerError`.
+ * @param {{prompt: string, history: {role: string, content: string}[]}} question
+ * @param {AbortSignal} signal
+ */
+export async function* askQuestion(question, signal) {
+  const response = await send(question, signal);
+  if (!response.ok) throw await describeRefusal(response);
+  for await (const line of readAnswer(response, signal)) {
+    const event = toEvent(line);
+    if (event) yield event;
+    if (event?.type === "done") return;
+  }
+  throw new AnswerError("incomplete");
+}
+
+/** One line of the wire as an event, or null for a line that carries nothing. */
+export function toEvent(line) {
+  const part = parseLine(line);
+  if (typeof part.error === "string") throw new AnswerError("broken", part.error);
+  if (part.done) return { type: "done", summary: summarise(part) };
+  if (Array.isArray(part.sources)) {
+    return { type: "sources", sources: part.sources, query: part.query ?? "", model: part.model ?? "" };
+  }
+  const text = part.message?.content;
+  return text ? { type: "token", text } : null;
+}
+
+function parseLine(line) {
+  try {
+    return JSON.parse(line) ?? {};
+  } catch {
+    throw new AnswerError("incomplete");
+  }
+}
+
+function summarise(part) {
+  const seconds = (part.eval_duration ?? 0) / 1e9;
+  return {
+    model: part.model ?? "",
+    reason: part.done_reason ?? "stop",
+    citations: part.citations ?? [],
+    leftOut: part.left_out ?? 0,
+    services: part.services ?? [],
+    tokensPerSecond: seconds > 0 && part.eval_count > 0 ? part.eval_count / seconds : 0,
+  };
+}
+
+async function send(question, signal) {
+  const request = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(question),
+    signal,
+  };
+  return asGone(fetch("/", request), signal);
+}
+
+async function* readAnswer(response, signal) {
+  const lines = splitLines(readChunks(response.body));
+  try {
+    for (;;) {
+      const { done, value } = await asGone(lines.next(), signal);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await lines.return();
+  }
+}
+
+/** A network failure becomes "gone"; a stop asked for by the person stays what it is. */
+async function asGone(promise, signal) {
+  try {
+    return await promise;
+  } catch (error) {
+    if (signal.aborted || error instanceof AnswerError) throw error;
+    throw new AnswerError("gone");
+  }
+}
+
+async function describeRefusal(response) {
+  const body = await response.json().catch(() => ({}));
+  return new AnswerError("refused", typeof body?.error === "string" ? body.error : "", response.status);
+}

@@ -1,0 +1,17 @@
+/**
+ * What can keep an answer from arriving whole. `kind` chooses what the page says:
+ *
+ *   gone        nothing answers at the server's address, or the connection broke
+ *   refused     the server answered with an error status
+ *   broken      the server began to answer and then said what failed
+ *   incomplete  the stream ended, or became unreadable, without its last line
+ */
+export class AnswerError extends Error {
+  /** @param {"gone" | "refused" | "broken" | "incomplete"} kind */
+  constructor(kind, message = "", status = 0) {
+    super(message);
+    this.name = "AnswerError";
+    this.kind = kind;
+    this.status = status;
+  }
+}

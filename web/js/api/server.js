@@ -1,0 +1,26 @@
+/** The server's small reports, and the addresses of documents and page images. */
+
+/** GET /documents → Document[]. Rejects when the server does not answer or refuses. */
+export async function listDocuments() {
+  const response = await fetch("/documents");
+  if (!response.ok) throw new Error(`GET /documents: ${response.status}`);
+  const body = await response.json();
+  return body.documents ?? [];
+}
+
+/** GET /ready → its report, also when that says "not ready" (503). Rejects when nothing answers. */
+export async function readReadiness() {
+  const response = await fetch("/ready");
+  return response.json();
+}
+
+/** The document itself, opened by the browser at `page`. */
+export function fileAddress(documentId, page = 1) {
+  return `/documents/${encodeURIComponent(documentId)}/file#page=${page}`;
+}
+
+/** The image of the page of a source, its passage highlighted. */
+export function pageImageAddress(source) {
+  const page = `/documents/${encodeURIComponent(source.document)}/pages/${source.page}.png`;
+  return source.chunk_id ? `${page}?highlight=${encodeURIComponent(source.chunk_id)}` : page;
+}

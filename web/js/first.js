@@ -1,0 +1,5 @@
+/* Runs before the first paint, so that a chosen theme does not flash. Everything else is a module. */
+{
+  const theme = localStorage.getItem("acervo.theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+}

@@ -1,0 +1,57 @@
+/** The language of the page: chosen by the browser or the person, loaded one at a time. */
+
+export const LANGUAGES = { "pt-BR": "Português", en: "English", es: "Español", fr: "Français" };
+
+const REMEMBERED = "acervo.language";
+
+let words = {};
+let tag = "en";
+let plurals = new Intl.PluralRules(tag);
+
+/** The language to begin with: the remembered one, else the first of the browser's that we speak. */
+export function preferredLanguage(storage = localStorage, wanted = navigator.languages) {
+  const remembered = storage.getItem(REMEMBERED);
+  return [remembered, ...wanted].map(matchLanguage).find(Boolean) ?? "en";
+}
+
+/** Make `language` the page's; its words are fetched when they are not here yet. */
+export async function useLanguage(language) {
+  ({ default: words } = await import(`./${language}.js`));
+  tag = language;
+  plurals = new Intl.PluralRules(tag);
+  document.documentElement.lang = tag;
+}
+
+/** Remember the choice for the next visit. */
+export function rememberLanguage(language) {
+  localStorage.setItem(REMEMBERED, language);
+}
+
+/** The language in use. */
+export function currentLanguage() {
+  return tag;
+}
+
+/**
+ * The words for `key`, `{name}` replaced by `values.name` (numbers as the language writes them).
+ * An entry with plural forms is chosen by `values.n`.
+ */
+export function t(key, values = {}) {
+  const entry = words[key];
+  const text = typeof entry === "string" ? entry : (entry[plurals.select(values.n)] ?? entry.other);
+  return text.replace(/\{(\w+)\}/g, (_, name) => formatValue(values[name]));
+}
+
+/** A number as the language writes it. */
+export function formatNumber(value, options) {
+  return new Intl.NumberFormat(tag, options).format(value);
+}
+
+function formatValue(value) {
+  return typeof value === "number" ? formatNumber(value) : String(value);
+}
+
+function matchLanguage(wanted) {
+  const base = wanted?.toLowerCase().split("-")[0];
+  return Object.keys(LANGUAGES).find((language) => language.toLowerCase().split("-")[0] === base);
+}

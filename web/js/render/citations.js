@@ -1,0 +1,37 @@
+/** Finds the citations in an answer: `[1]` and `[1, 2]`, numbers of sources that exist. */
+
+const LIST = String.raw`\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]`;
+const AT_START = new RegExp(`^${LIST}`);
+const ANYWHERE = new RegExp(LIST, "g");
+
+/** The citation that `text` starts with: {raw, numbers}, or null. `count` is how many sources exist. */
+export function matchCitation(text, count) {
+  const match = AT_START.exec(text);
+  if (!match) return null;
+  const numbers = parseNumbers(match[1]);
+  return numbers.every((n) => n >= 1 && n <= count) ? { raw: match[0], numbers } : null;
+}
+
+/** Plain text cut into strings and {raw, numbers}, in order. */
+export function splitCitations(text, count) {
+  const parts = [];
+  let end = 0;
+  for (const match of text.matchAll(ANYWHERE)) {
+    const citation = matchCitation(match[0], count);
+    if (!citation) continue;
+    parts.push(text.slice(end, match.index), citation);
+    end = match.index + match[0].length;
+  }
+  parts.push(text.slice(end));
+  return parts.filter((part) => part !== "");
+}
+
+/** The numbers of the sources that `text` cites, each once, in the order of their first mention. */
+export function findCited(text, count) {
+  const cited = splitCitations(text, count).flatMap((part) => part.numbers ?? []);
+  return [...new Set(cited)];
+}
+
+function parseNumbers(list) {
+  return list.split(/[,;]/).map(Number);
+}

@@ -1,0 +1,56 @@
+/** What stands where the conversation will be: what this is, what is loaded, what could be asked. */
+
+import { t } from "../i18n/index.js";
+import { h } from "./dom.js";
+
+const EXAMPLES = ["example.about", "example.points", "example.conclude"];
+
+/** @param {{store: object, conversation: object}} page */
+export function createEmpty(page) {
+  const element = h("section", { class: "empty" });
+  const end = page.store.documents.subscribe((state) => {
+    const nothing = state.phase === "loaded" && state.list.length === 0;
+    element.replaceChildren(...(nothing ? explainLoading() : welcome(state, page)));
+  });
+  return { element, destroy: end };
+}
+
+function welcome(state, page) {
+  const readable = state.list.filter((document) => document.state !== "failed");
+  return [
+    h("h2", {}, t("empty.title")),
+    h("p", { class: "lead" }, t("empty.what")),
+    h("p", { class: "loaded" }, describeLoaded(state)),
+    readable.length > 0 && suggestions(readable, page),
+  ].filter(Boolean);
+}
+
+function describeLoaded(state) {
+  if (state.phase === "loading") return t("documents.loading");
+  if (state.phase === "failed") return t("documents.failed");
+  const pages = state.list.reduce((sum, document) => sum + (document.pages ?? 0), 0);
+  return t("empty.loaded", {
+    documents: t("documents.count", { n: state.list.length }),
+    pages: t("documents.pages", { n: pages }),
+  });
+}
+
+function suggestions(documents, page) {
+  const buttons = EXAMPLES.map((key, index) => {
+    const question = t(key, { title: titleOf(documents[index % documents.length]) });
+    return h("li", {}, h("button", { type: "button", class: "example", onclick: () => page.conversation.ask(question) }, question));
+  });
+  return h("div", {}, h("h3", { class: "small-title" }, t("empty.try")), h("ul", { class: "examples" }, buttons));
+}
+
+function explainLoading() {
+  return [
+    h("h2", {}, t("empty.none.title")),
+    h("p", { class: "lead" }, t("empty.none.what", { folder: "pdf/" })),
+    h("pre", { tabindex: 0 }, h("code", {}, "make load")),
+  ];
+}
+
+function titleOf(document) {
+  return document.title || document.name.replace(/\.pdf$/i, "");
+}

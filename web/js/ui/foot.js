@@ -1,0 +1,28 @@
+/** The small print under an answer: who wrote it, where, how fast, and what was left out. */
+
+import { formatNumber, t } from "../i18n/index.js";
+import { h } from "./dom.js";
+
+/** A paragraph, or null for an answer without its last line. */
+export function describeFoot(answer, question) {
+  const { summary } = answer;
+  if (!summary) return null;
+  const remote = summary.services.filter((service) => !service.local);
+  const parts = [
+    describePlace(summary.services, remote),
+    summary.tokensPerSecond > 0 && t("answer.speed", { speed: formatSpeed(summary.tokensPerSecond) }),
+    summary.leftOut > 0 && t("answer.leftOut", { n: summary.leftOut }),
+    answer.query && answer.query !== question && t("answer.searched", { query: answer.query }),
+  ].filter(Boolean);
+  return h("p", { class: remote.length ? "foot remote" : "foot" }, [summary.model, ...parts].filter(Boolean).join(" · "));
+}
+
+function describePlace(services, remote) {
+  if (services.length === 0) return "";
+  if (remote.length === 0) return t("answer.local");
+  return t("answer.remote", { services: remote.map(({ name, host }) => `${name} (${host})`).join(", ") });
+}
+
+function formatSpeed(speed) {
+  return formatNumber(speed, { maximumFractionDigits: speed < 10 ? 1 : 0 });
+}

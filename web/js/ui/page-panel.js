@@ -1,0 +1,74 @@
+/** The panel that shows the page a source stands on, its passage highlighted. */
+
+import { fileAddress, pageImageAddress } from "../api/server.js";
+import { t } from "../i18n/index.js";
+import { h, icon, iconButton } from "./dom.js";
+
+/** @param {{store: object, showSource: Function, hideSource: () => void}} page */
+export function createPagePanel(page) {
+  const element = h("aside", { class: "panel", "aria-label": t("panel.label"), hidden: true, tabindex: -1 });
+  let onTurn = null;
+
+  function draw(shown) {
+    element.hidden = !shown;
+    const step = element.contains(document.activeElement) ? document.activeElement.dataset.step : undefined;
+    element.replaceChildren(...(shown ? describe(page, shown) : []));
+    if (!shown) return;
+    const again = step && element.querySelector(`[data-step="${step}"]:not(:disabled)`);
+    // A new panel takes the focus; moving on inside it leaves the focus on the button that moved.
+    if (again) again.focus();
+    else if (onTurn !== shown.turn || !element.contains(document.activeElement)) element.focus();
+    onTurn = shown.turn;
+  }
+
+  const end = page.store.shown.subscribe(draw);
+  return { element, destroy: end };
+}
+
+function describe(page, { turn, n }) {
+  const { sources } = turn.answer.value;
+  const index = sources.findIndex((source) => source.n === n);
+  const source = sources[index];
+  const step = (drawing, label, name, other) =>
+    iconButton(drawing, label, () => page.showSource(turn, other.n), { "data-step": name, disabled: !other });
+  return [
+    h(
+      "div",
+      { class: "panel-bar" },
+      step("left", t("panel.previous"), "previous", sources[index - 1]),
+      h("span", { class: "position" }, t("panel.position", { n: index + 1, count: sources.length })),
+      step("right", t("panel.next"), "next", sources[index + 1]),
+      h("a", { class: "icon-button", href: fileAddress(source.document, source.page), target: "_blank", rel: "noopener", "aria-label": t("panel.open"), title: t("panel.open") }, icon("open")),
+      iconButton("close", t("panel.close"), page.hideSource),
+    ),
+    h("h2", { class: "panel-title" }, h("span", { class: "number" }, String(source.n)), source.name),
+    h("p", { class: "panel-where" }, [source.title !== source.name && source.title, t("sources.page", { page: source.page })].filter(Boolean).join(" · ")),
+    pageImage(source),
+    h("details", { class: "passage" }, h("summary", {}, t("panel.passage")), h("blockquote", {}, source.text)),
+  ];
+}
+
+function pageImage(source) {
+  const state = h("p", { class: "panel-state" }, t("panel.loading"));
+  const image = h("img", {
+    alt: t("panel.image", { page: source.page, name: source.name }),
+    src: pageImageAddress(source),
+    onload: () => state.remove(),
+    onerror: () => {
+      image.replaceWith(h("blockquote", {}, source.text));
+      state.textContent = t("panel.failed");
+    },
+  });
+  const zoom = h(
+    "button",
+    {
+      type: "button",
+      class: "page-image",
+      "aria-label": t("panel.zoom"),
+      "aria-pressed": "false",
+      onclick: () => zoom.setAttribute("aria-pressed", String(zoom.getAttribute("aria-pressed") !== "true")),
+    },
+    image,
+  );
+  return h("div", { class: "page-frame" }, state, zoom);
+}
