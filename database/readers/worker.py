@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from database.errors import ReadError
 from database.readers.zygote import EXIT_CODE, HEADER, Outcome, Task
@@ -53,16 +53,15 @@ async def run_limited(function: Callable[..., T], *args: object, timeout_s: floa
             data = await _exchange(task) or await _exchange(task)
     except TimeoutError:
         raise WorkerTimeout(f"Took longer than {timeout_s:g} seconds and was stopped.") from None
-    result: T = _judge(data, task)
-    return result
+    value: T = _judge(data, task)
+    return value
 
 
 async def _exchange(task: Task) -> bytes:
     """All that the child sends, then its exit code; empty when the zygote was gone."""
     ours, theirs = socket.socketpair()
-    with ours, theirs:
+    with ours:
         await asyncio.to_thread(_ZYGOTE.send, task, theirs)
-        theirs.close()
         ours.setblocking(False)
         loop, data = asyncio.get_running_loop(), bytearray()
         while part := await loop.sock_recv(ours, 1 << 20):
@@ -70,7 +69,8 @@ async def _exchange(task: Task) -> bytes:
         return bytes(data)
 
 
-def _judge(data: bytes, task: Task) -> T:  # type: ignore[type-var]  # the caller knows what its function returns
+def _judge(data: bytes, task: Task) -> Any:
+    """The function's value, or the error that tells what became of its process."""
     if len(data) < EXIT_CODE.size:
         raise WorkerCrashed("The process that reads files could not be started; run `make install`.")
     payload, code = data[: -EXIT_CODE.size], EXIT_CODE.unpack(data[-EXIT_CODE.size :])[0]
@@ -87,8 +87,7 @@ def _judge(data: bytes, task: Task) -> T:  # type: ignore[type-var]  # the calle
         raise outcome.error
     if outcome.out_of_memory:
         raise WorkerOutOfMemory(f"Needed more than {task.memory_mb} MB of memory.")
-    value: T = outcome.value
-    return value
+    return outcome.value
 
 
 def _name_exit(code: int) -> str:
@@ -104,9 +103,9 @@ class _Zygote:
         self._process: subprocess.Popen[bytes] | None = None
 
     def send(self, task: Task, channel: socket.socket) -> None:
-        """Hand over a task and the socket for its result. Blocks for a moment."""
+        """Hand over a task and the socket for its result, which is closed here. Blocks for a moment."""
         data = pickle.dumps(task)
-        with self._lock:
+        with channel, self._lock:
             if self._process is None or self._process.poll() is not None:
                 self._start()
             assert self._control is not None
@@ -119,12 +118,11 @@ class _Zygote:
     def _start(self) -> None:
         self._stop()
         self._control, theirs = socket.socketpair()
-        code = (
-            f"import sys; sys.path[:] = {sys.path!r}; from database.readers.zygote import main; main({theirs.fileno()})"
-        )
+        setup = f"import sys; sys.path[:] = {sys.path!r}"
+        start = f"from database.readers.zygote import main; main({theirs.fileno()})"
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
+                [sys.executable, "-c", f"{setup}; {start}"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

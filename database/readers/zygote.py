@@ -89,7 +89,8 @@ class _Zygote:
                 if key.fileobj is self._control:
                     received = self._receive()
                     if received is None:
-                        return self._kill_all()
+                        self._kill_all()
+                        return None
                     if self._fork(*received):
                         return received
                 elif key.fileobj is self._woken:

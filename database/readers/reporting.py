@@ -1,0 +1,55 @@
+"""What a person is told of a document that was read: its title, and notes on its pages. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+from database.documents import Page
+from database.errors import ReadError
+from database.readers.pieces import HEADINGS
+
+MAX_TITLE_CHARS = 120
+_NO_TITLE = re.compile(r"untitled|sem título|microsoft (word|excel|powerpoint)\b|.*\.\w{2,5}$|[\W\d]*$", re.I)
+
+
+def choose_title(given: str, pages: Sequence[Page], path: Path) -> str:
+    """The title in the PDF if it means something, else a short first heading, else the file's name."""
+    for candidate in (given, *_first_headings(pages)):
+        title = " ".join(candidate.split())
+        if title and len(title) <= MAX_TITLE_CHARS and not _NO_TITLE.match(title):
+            return title
+    return re.sub(r"[\s_-]+", " ", path.stem).strip() or path.name
+
+
+def _first_headings(pages: Sequence[Page]) -> Iterator[str]:
+    for page in pages[:1]:
+        for block in page.blocks:
+            if block.kind in HEADINGS:
+                yield page.text[block.start : block.end].lstrip("# ")
+                return
+
+
+def describe(pages: Sequence[Page], repaired: bool, ocr: Literal["off", "on"]) -> list[str]:
+    """Notes on pages without text. Raises `ReadError` for a damaged file that gave none at all."""
+    blank = [page.number for page in pages if page.made_by == "nothing"]
+    notes = []
+    if repaired:
+        if len(blank) == len(pages):
+            raise ReadError("It is damaged (cut off?) and no text could be saved. Copy or download it again.")
+        notes.append(f"the file is damaged; {len(pages) - len(blank)} of {len(pages)} pages gave text")
+    if blank:
+        verb = "has" if len(blank) == 1 else "have"
+        why = "scanned? set OCR=on" if ocr == "off" else "OCR found none either"
+        notes.append(f"{name_pages(blank)} {verb} no text ({why})")
+    return notes
+
+
+def name_pages(numbers: Iterable[int]) -> str:
+    """ "page 4", "pages 3–5, 9": ascending numbers as a person writes them."""
+    ordered = list(numbers)
+    breaks = [i for i, (a, b) in enumerate(pairwise(ordered), 1) if b != a + 1]
+    runs = [ordered[a:b] for a, b in pairwise([0, *breaks, len(ordered)])]
+    named = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+    return f"page{'s' if len(ordered) > 1 else ''} {named}"
