@@ -28,6 +28,7 @@ install: $(DONE)/requirements $(DONE)/model web/node_modules/.package-lock.json 
 run: install ## Load the PDFs (quick when nothing changed) and serve http://localhost:8000
 	@$(PY) database/main.py; status=$$?; case $$status in \
 		0) ;; \
+		130) exit 130 ;; \
 		3) echo "Some files were skipped; the lines above name them. The others are loaded." >&2 ;; \
 		*) echo "Loading failed, so the server was not started. The message above says what to do." >&2; exit $$status ;; \
 	esac
@@ -76,7 +77,7 @@ $(DONE)/venv:
 	@mkdir -p $(DONE) && touch $@
 
 $(DONE)/requirements: requirements.txt $(DONE)/venv
-	@echo "Fetching the Python packages (about 100, some 750 MB on disk)."
+	@echo "Fetching the Python packages (about 100, some 770 MB on disk)."
 	@$(PIP) install --require-hashes -r requirements.txt || $(SAY_OFFLINE)
 	@touch $@
 
