@@ -34,9 +34,16 @@ class LLM(Protocol):
 
     model: str
     service: Service
+    num_ctx: int
+    """The window that prompts must fit, in tokens: NUM_CTX, or less where the model was trained on
+    less (known after `check`)."""
 
     async def check(self) -> None:
         """Return when it can answer; raise `ModelError` saying what to do otherwise."""
+
+    def count_tokens(self, text: str) -> int:
+        """An upper estimate of `text` in the model's tokens; what a chat template adds is not in it."""
+        ...
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Token | Usage]:
         """Tokens, then exactly one `Usage`. Raises `ModelError`, also mid-stream; a stream that

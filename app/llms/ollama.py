@@ -1,0 +1,172 @@
+"""Answers from a model in Ollama: the stream is passed on line by line, as it arrives.
+
+The `ollama` package asks which models there are; the chat itself goes through aiohttp, because
+relaying raw lines costs a fifth of parsing and writing them anew. There is a limit on connecting
+(CONNECT_TIMEOUT_S) and one on silence, before the first token and between two
+(FIRST_TOKEN_TIMEOUT_S); none on the whole answer.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import ollama
+
+from app.errors import ModelError
+from app.events import Service, Token, Usage
+from app.llms import ChatRequest
+from app.llms.ollama_errors import broken_off, explain, refused
+from app.llms.ollama_parts import LineSplitter, read_line, read_overflow
+from app.llms.tokens import Calibration
+from app.settings import ServerSettings
+from database.embedders.ollama import make_client
+from database.tokens import estimate_tokens
+
+MAX_ERROR_BODY = 64 * 1024
+LOCAL_NAMES = frozenset({"localhost", "host.docker.internal", "gateway.docker.internal", "ollama"})
+"""This machine's names: its own, those Docker gives it inside a container, and the compose service."""
+
+
+class OllamaLLM:
+    """One model in Ollama."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.model = settings.ollama_model
+        self.service = describe_service(settings.ollama_host, settings.ollama_model)
+        self.num_ctx = settings.num_ctx
+        """The window that prompts must fit; less than NUM_CTX where the model was trained on less."""
+        self._settings = settings
+        self._host = settings.ollama_host
+        self._calibration = Calibration()
+        self._client: ollama.AsyncClient | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def check(self) -> None:
+        """Ask the server for the model; raises `ModelUnavailable`, `ModelMissing` or `ModelError`."""
+        client = await self._open_client()
+        with explain(self._settings):
+            shown = await client.show(self.model)
+        if shown.capabilities and "completion" not in shown.capabilities:
+            raise ModelError(f"{self.model} is no chat model. Set OLLAMA_MODEL to one, for example llama3.1:8b.")
+        info = shown.modelinfo or {}
+        trained = [n for key, n in info.items() if key.endswith(".context_length") and isinstance(n, int)]
+        self.num_ctx = min([self._settings.num_ctx, *trained])
+
+    def count_tokens(self, text: str) -> int:
+        """An upper estimate, corrected by what Ollama reported of earlier prompts."""
+        return self._calibration.estimate(text)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Token | Usage]:
+        """Tokens as they arrive, then one `Usage`; see `app.llms.LLM.stream`."""
+        lines = LineSplitter()
+        async with self._asked(request) as response:
+            async for data in response.content.iter_any():
+                for line in lines.feed(data):
+                    for part in read_line(line):
+                        if isinstance(part, Usage):
+                            self._learn(request, part.prompt_eval_count)
+                            yield part
+                            return
+                        yield part
+        raise broken_off(self._settings, "the stream ended without its last line")
+
+    async def aclose(self) -> None:
+        """Close both clients; answers still being streamed break off."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        if self._client is not None:
+            await self._client.close()  # type: ignore[no-untyped-call]
+            self._client = None
+
+    async def _open_client(self) -> ollama.AsyncClient:
+        if self._client is None:
+            timeout_s = self._settings.connect_timeout_s
+            self._client = await asyncio.to_thread(
+                make_client,
+                self._host,
+                trust_env=self._settings.ollama_trust_env,
+                connect_timeout_s=timeout_s,
+                read_timeout_s=timeout_s,
+            )
+        return self._client
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """One session for all answers. Each answer has a connection of its own, closed after it:
+        a kept one could have died in between, and a chat is too long for the saving to matter."""
+        if self._session is None:
+            connect_s, silence_s = self._settings.connect_timeout_s, self._settings.first_token_timeout_s
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, force_close=True),
+                timeout=aiohttp.ClientTimeout(total=None, connect=connect_s, sock_read=silence_s),
+                headers={"Accept-Encoding": "identity"},
+                trust_env=self._settings.ollama_trust_env,
+            )
+        return self._session
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, request: ChatRequest) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The open answer. Leaving closes its connection at once, which stops the generation."""
+        with explain(self._settings):
+            async with self._open_session().post(f"{self._host}/api/chat", json=self._body(request)) as response:
+                try:
+                    if response.status != 200:
+                        raise self._refused(request, response.status, await _read_error(response))
+                    yield response
+                finally:
+                    response.close()
+
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
+        """`truncate` and `shift` off: servers that know them refuse a prompt that does not fit, where
+        they would else drop its beginning, the instructions and the best sources, without a word."""
+        options = {"num_ctx": request.num_ctx}
+        messages = list(request.messages)
+        return {
+            "model": self.model,
+            "messages": messages,
+            "stream": True,
+            "options": options,
+            "truncate": False,
+            "shift": False,
+        }
+
+    def _refused(self, request: ChatRequest, status: int, text: str) -> ModelError:
+        prompt_tokens = read_overflow(text)
+        if prompt_tokens is None:
+            return refused(self._settings, status, text)
+        self._learn(request, prompt_tokens)
+        return ModelError(
+            f"The prompt has {prompt_tokens} tokens and does not fit the window of {request.num_ctx}. "
+            "Ask again, now that this is known; or raise NUM_CTX, or lower TOP_K."
+        )
+
+    def _learn(self, request: ChatRequest, prompt_tokens: int) -> None:
+        estimated = sum(estimate_tokens(message["content"]) for message in request.messages)
+        self._calibration.observe(estimated, prompt_tokens)
+
+
+def describe_service(url: str, model: str) -> Service:
+    """Who answers. Local means on this machine: a loopback address or one of `LOCAL_NAMES`, and no
+    cloud model, which Ollama passes on to ollama.com. A neighbour in the network is not local."""
+    tag = model.partition(":")[2]
+    if tag == "cloud" or tag.endswith("-cloud"):
+        return Service(name="ollama", host="ollama.com", local=False)
+    host = urlsplit(url).hostname or ""
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host in LOCAL_NAMES
+    return Service(name="ollama", host=host, local=local)
+
+
+async def _read_error(response: aiohttp.ClientResponse) -> str:
+    body = await response.content.read(MAX_ERROR_BODY)
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, TypeError, KeyError):
+        return body[:200].decode(errors="replace")
