@@ -243,12 +243,6 @@ class StoreContract:
         found = await store.search(ask("zebra", grams=("zebr", 'ze"r', "*", "AND", "(")))
         assert (ids(found.words), ids(found.grams)) == ([], [])
 
-    async def test_signs_in_terms_are_only_letters(self, store: Store) -> None:
-        document, contents = make_document("a", ["c++ 3,5 or near(", 'and not" a*b'])
-        await publish(store, (document, contents))
-        assert ids((await store.search(ask("c++", "3,5"))).words) == [contents.windows[0].id]
-        assert ids((await store.search(ask('not"', "a*b"))).words) == [contents.windows[1].id]
-
     async def test_empty_views_are_not_searched(self, store: Store) -> None:
         await publish(store, make_document("a", ["gato preto"]))
         found = await store.search(ask("gato"))

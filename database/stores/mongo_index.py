@@ -1,0 +1,233 @@
+"""MongoDB's two search indexes over `windows`: making them, and waiting for them.
+
+mongot builds indexes and takes in writes later than mongod confirms them, and it answers with
+nothing, not with an error, for an index that it does not know yet. So an index counts as ready
+only when its status says so and a probe has been answered.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pymongo.operations import SearchIndexModel
+
+from database.errors import IndexMismatch, IndexNotReady, StoreError
+from database.stores.mongo_client import REBUILD, Connection
+from database.stores.mongo_rows import Row
+
+if TYPE_CHECKING:
+    from database.stores.mongo_client import MotorCollection
+
+T = TypeVar("T")
+
+VECTOR_INDEX = "vector_index"
+TEXT_INDEX = "text_index"
+SIMILARITY = "cosine"
+FILTER_PATHS = ("document_id", "release", "last")
+POLL_S = (0.05, 0.1, 0.2, 0.5)
+"""Pauses between looks; the last one repeats."""
+BATCH = 200
+"""Documents waited for with one probe."""
+
+# Terms come analysed, so the index only splits at spaces; positions are of no use and not kept.
+_TERMS = {"type": "string", "analyzer": "lucene.whitespace", "indexOptions": "freqs", "store": False}
+_TOKEN = {"type": "token"}
+TEXT_DEFINITION: Row = {
+    "mappings": {
+        "dynamic": False,
+        "fields": {
+            "words": _TERMS,
+            "grams": _TERMS,
+            "document_id": _TOKEN,
+            "release": _TOKEN,
+            "last": {"type": "boolean"},
+        },
+    }
+}
+
+
+def vector_definition(dimension: int) -> Row:
+    """The vector index's definition."""
+    vector = {"type": "vector", "path": "embedding", "numDimensions": dimension, "similarity": SIMILARITY}
+    return {"fields": [vector, *({"type": "filter", "path": path} for path in FILTER_PATHS)]}
+
+
+def unit_vector(dimension: int) -> list[float]:
+    """Something to probe a vector index with."""
+    return [1.0] + [0.0] * (dimension - 1)
+
+
+class _IndexMissing(IndexNotReady):
+    """Nothing builds the index: waiting is of no use."""
+
+    def __init__(self) -> None:
+        super().__init__("MongoDB has no search index yet. Make it with `python database/main.py`.")
+
+
+class SearchIndexes:
+    """The search indexes of one collection of windows."""
+
+    def __init__(self, connection: Connection, timeout_s: float):
+        self._connection = connection
+        self._timeout_s = timeout_s
+
+    @property
+    def _windows(self) -> "MotorCollection":
+        return self._connection.database["windows"]
+
+    async def create(self, dimension: int) -> None:
+        """Make what is missing and wait until both answer. Raises `IndexMismatch` for another dimension."""
+
+        async def create() -> bool:
+            rows = await self._list()
+            self._compare(rows, dimension)
+            await self._define(rows, dimension)
+            return True
+
+        await self._poll(create)
+        await self._poll(self._are_ready)
+
+    async def require_ready(self, dimension: int | None) -> None:
+        """Return when searches can be answered; say what is missing otherwise."""
+        rows = await self._list()
+        _require_made(rows)
+        for name in (VECTOR_INDEX, TEXT_INDEX):
+            _require_healthy(rows[name])
+            if not rows[name]["queryable"]:
+                raise IndexNotReady(f"The search index {name} is still being built. Wait a moment and ask again.")
+        if dimension is not None:
+            self._compare(rows, dimension)
+        await self._probe(_dimension_of(rows[VECTOR_INDEX]))
+
+    async def wait_for(self, releases: Sequence[str], dimension: int) -> None:
+        """Return when every window of these releases is found by both indexes."""
+        for start in range(0, len(releases), BATCH):
+            await self._wait_for_batch(releases[start : start + BATCH], dimension)
+
+    async def _wait_for_batch(self, releases: Sequence[str], dimension: int) -> None:
+        query = {"release": {"$in": list(releases)}, "last": True}
+        written = await self._connection.call(lambda: self._windows.find(query, {"release": 1}).to_list(None))
+        missing = {row["release"] for row in written}
+
+        async def all_found() -> bool:
+            if missing:
+                _require_made(await self._list())
+                missing.difference_update(await self._find_marked([*missing], dimension))
+            return not missing
+
+        await self._poll(all_found)
+
+    async def _find_marked(self, releases: list[str], dimension: int) -> set[str]:
+        """Those of `releases` whose last window both indexes know."""
+        options = {"limit": len(releases), "exact": True, "filter": {"release": {"$in": releases}, "last": True}}
+        by_vector = await self._find(vector_stage(unit_vector(dimension), options))
+        return by_vector & await self._find(_marked_stage(releases), len(releases))
+
+    async def _find(self, stage: Row, limit: int = 0) -> set[str]:
+        pipeline = [stage, *([{"$limit": limit}] if limit else []), {"$project": {"_id": 0, "release": 1}}]
+        rows = await self._connection.call(lambda: self._windows.aggregate(pipeline).to_list(None))
+        return {row["release"] for row in rows}
+
+    async def _list(self) -> dict[str, Row]:
+        rows = await self._connection.call(lambda: self._windows.list_search_indexes().to_list(None))
+        return {row["name"]: dict(row) for row in rows}
+
+    def _compare(self, rows: Mapping[str, Row], dimension: int) -> None:
+        """Raise `IndexMismatch` unless an index that exists suits vectors of this dimension."""
+        if VECTOR_INDEX not in rows:
+            return
+        vector = _vector_field(rows[VECTOR_INDEX])
+        found = (vector.get("numDimensions"), vector.get("similarity"))
+        if found != (dimension, SIMILARITY):
+            raise IndexMismatch(
+                f"The index {VECTOR_INDEX} was made for {found[0]} dimensions and {found[1]} similarity; "
+                f"{dimension} and {SIMILARITY} are needed. Rebuild it with `{REBUILD}`."
+            )
+
+    async def _define(self, rows: Mapping[str, Row], dimension: int) -> None:
+        """Create what is missing; update what lacks a field, as one made by an older version does."""
+        wanted = {VECTOR_INDEX: ("vectorSearch", vector_definition(dimension)), TEXT_INDEX: ("search", TEXT_DEFINITION)}
+        for name, (kind, definition) in wanted.items():
+            if name not in rows:
+                model = SearchIndexModel(definition, name, kind)
+                await self._connection.call(partial(self._windows.create_search_index, model))
+            elif not _paths(definition) <= _paths(rows[name]["latestDefinition"]):
+                await self._connection.call(partial(self._windows.update_search_index, name, definition))
+
+    async def _are_ready(self) -> bool:
+        rows = await self._list()
+        named = [rows[name] for name in (VECTOR_INDEX, TEXT_INDEX) if name in rows]
+        for row in named:
+            _require_healthy(row)
+        if len(named) < 2 or not all(row["queryable"] and row["status"] == "READY" for row in named):
+            return False
+        await self._probe(_dimension_of(rows[VECTOR_INDEX]))
+        return True
+
+    async def _probe(self, dimension: int) -> None:
+        """Ask both indexes something; raises `IndexNotReady` while they cannot answer."""
+        await self._find(vector_stage(unit_vector(dimension), {"limit": 1, "exact": True}))
+        await self._find(_marked_stage(["none"]), 1)
+
+    async def _poll(self, done: Callable[[], Awaitable[bool]]) -> None:
+        """Ask `done` again until it says so; what is not ready yet may be so later."""
+        deadline = time.monotonic() + self._timeout_s
+        late = IndexNotReady(
+            f"The search index was not ready within INDEX_READY_TIMEOUT_S={self._timeout_s:g}. "
+            "Try again, or look at `docker compose logs mongodb`."
+        )
+        for pause_s in itertools.chain(POLL_S, itertools.repeat(POLL_S[-1])):
+            try:
+                if await done():
+                    return
+            except _IndexMissing:
+                raise
+            except IndexNotReady as error:
+                late = error
+            if time.monotonic() > deadline:
+                raise late
+            await asyncio.sleep(pause_s)
+
+
+def _require_made(rows: Mapping[str, Row]) -> None:
+    if not {VECTOR_INDEX, TEXT_INDEX} <= set(rows):
+        raise _IndexMissing
+
+
+def _require_healthy(row: Row) -> None:
+    if row["status"] == "FAILED":
+        messages = [detail.get("mainIndex", {}).get("message", "") for detail in row.get("statusDetail", [])]
+        raise StoreError(
+            f"MongoDB could not build the search index {row['name']}: {' '.join(filter(None, messages))} "
+            f"Rebuild it with `{REBUILD}`."
+        )
+
+
+def vector_stage(vector: Sequence[float], options: Row) -> Row:
+    """A `$vectorSearch` stage."""
+    return {"$vectorSearch": {"index": VECTOR_INDEX, "path": "embedding", "queryVector": list(vector), **options}}
+
+
+def _marked_stage(releases: Sequence[str]) -> Row:
+    """A `$search` stage for the last windows of releases."""
+    conditions = [{"in": {"path": "release", "value": list(releases)}}, {"equals": {"path": "last", "value": True}}]
+    return {"$search": {"index": TEXT_INDEX, "compound": {"filter": conditions}}}
+
+
+def _vector_field(row: Row) -> Row:
+    fields = row["latestDefinition"].get("fields", [])
+    return next((f for f in fields if f["type"] == "vector" and f["path"] == "embedding"), {})
+
+
+def _dimension_of(row: Row) -> int:
+    return int(_vector_field(row)["numDimensions"])
+
+
+def _paths(definition: Mapping[str, Any]) -> set[str]:
+    """The fields that an index of either kind covers."""
+    if "mappings" in definition:
+        return set(definition["mappings"].get("fields", {}))
+    return {field["path"] for field in definition.get("fields", [])}

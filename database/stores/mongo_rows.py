@@ -1,0 +1,131 @@
+"""How documents, pages, chunks and windows lie in MongoDB's collections; pure.
+
+Every row of contents carries its `release`: document id and version in one token, so that one
+`$in` says which rows may be seen. Windows have langchain-mongodb's layout: `_id`, `text` and
+`embedding`, everything else beside them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from database.documents import Chunk, Contents, Document, IndexRecord, Page, Window
+
+Row = dict[str, Any]
+
+_DOCUMENT = TypeAdapter(Document)
+_RECORD = TypeAdapter(IndexRecord)
+_PAGE = TypeAdapter(Page)
+_CHUNK = TypeAdapter(Chunk)
+
+
+def release_of(document_id: str, version: str) -> str:
+    """The token that ties contents to a version of a document; empty when there is no version."""
+    return f"{document_id}:{version}" if version else ""
+
+
+def document_row(document: Document) -> Row:
+    """A record, with what searches need to know of it."""
+    return {
+        "_id": document.id,
+        "release": release_of(document.id, document.version),
+        "searchable": document.searchable,
+        "chunk_count": document.chunk_count,
+        "window_count": document.window_count,
+        "record": _DOCUMENT.dump_python(document),
+    }
+
+
+def read_document(row: Mapping[str, Any]) -> Document:
+    """The record in a row of `documents`."""
+    return _DOCUMENT.validate_python(row["record"])
+
+
+def record_row(record: IndexRecord) -> Row:
+    """The index record; the only row of its collection."""
+    return {"_id": "record", "record": _RECORD.dump_python(record)}
+
+
+def read_record(row: Mapping[str, Any]) -> IndexRecord:
+    """The index record in its row."""
+    return _RECORD.validate_python(row["record"])
+
+
+def page_id(release: str, number: int) -> str:
+    """Key of a page."""
+    return f"{release}:{number}"
+
+
+def page_rows(document: Document, pages: Sequence[Page]) -> list[Row]:
+    """Rows for `pages`."""
+    shared = _shared(document)
+    return [{"_id": page_id(shared["release"], p.number), **shared, "page": _PAGE.dump_python(p)} for p in pages]
+
+
+def read_page(row: Mapping[str, Any]) -> Page:
+    """The page in a row."""
+    return _PAGE.validate_python(row["page"])
+
+
+def chunk_rows(document: Document, chunks: Sequence[Chunk]) -> list[Row]:
+    """Rows for `chunks`. Versions of a document may share chunk ids, so the key has both."""
+    shared = _shared(document)
+    return [
+        {"_id": f"{document.version}:{c.id}", "chunk_id": c.id, **shared, "chunk": _CHUNK.dump_python(c)}
+        for c in chunks
+    ]
+
+
+def read_chunk(row: Mapping[str, Any]) -> Chunk:
+    """The chunk in a row."""
+    return _CHUNK.validate_python(row["chunk"])
+
+
+def window_ids(document: Document, windows: Sequence[Window]) -> list[str]:
+    """Keys for `windows`. The colon keeps langchain-mongodb from taking one for an ObjectId."""
+    return [f"{document.version}:{window.id}" for window in windows]
+
+
+def window_metadata(document: Document, contents: Contents) -> list[Row]:
+    """What stands beside text and embedding in rows of `windows`.
+
+    `last` marks the last window that a vector index takes (it leaves out zero vectors): the search
+    process follows the writes in their order, so once that one is found, all are.
+    """
+    shared = _shared(document)
+    findable = np.flatnonzero(np.any(contents.vectors, axis=1))
+    last = int(findable[-1]) if len(findable) else -1
+    return [
+        {
+            "window_id": window.id,
+            "chunk_id": window.chunk_id,
+            **shared,
+            "page": window.page,
+            "language": window.language,
+            "words": window.words,
+            "grams": window.grams,
+            "last": number == last,
+        }
+        for number, window in enumerate(contents.windows)
+    ]
+
+
+def read_window(row: Mapping[str, Any]) -> Window:
+    """The window in a row."""
+    return Window(
+        id=row["window_id"],
+        chunk_id=row["chunk_id"],
+        document_id=row["document_id"],
+        page=row["page"],
+        language=row["language"],
+        text=row["text"],
+        words=row["words"],
+        grams=row["grams"],
+    )
+
+
+def _shared(document: Document) -> Row:
+    release = release_of(document.id, document.version)
+    return {"document_id": document.id, "version": document.version, "release": release}
