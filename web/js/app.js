@@ -25,6 +25,8 @@ const page = {
   changeLanguage,
 };
 
+const narrow = matchMedia("(width < 60rem)");
+
 let mounted = [];
 let opener = null;
 let readyTimer = 0;
@@ -34,7 +36,8 @@ mount();
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) hideSource();
 });
-store.shown.subscribe((shown) => root.classList.toggle("with-panel", Boolean(shown)));
+store.shown.subscribe(makeRoom);
+narrow.addEventListener("change", makeRoom);
 void refreshDocuments();
 void refreshReadiness();
 
@@ -55,6 +58,14 @@ function mount() {
     documents.element,
   );
   composer.focus();
+  makeRoom();
+}
+
+/** The panel stands beside the conversation, or on a narrow screen over it. */
+function makeRoom() {
+  const open = Boolean(store.shown.value);
+  root.classList.toggle("with-panel", open);
+  for (const part of root.querySelectorAll(":scope > :is(header, main)")) part.inert = open && narrow.matches;
 }
 
 async function changeLanguage(language) {

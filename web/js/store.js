@@ -79,3 +79,8 @@ export function applyEvent(answer, event) {
 export function isOver(answer) {
   return answer.phase === "done" || answer.phase === "stopped" || answer.phase === "failed";
 }
+
+/** The documents that can be asked. */
+export function readableDocuments(state) {
+  return state.list.filter((document) => document.state !== "failed");
+}

@@ -9,6 +9,7 @@ export default {
   "nav.theme": "Switch between light and dark",
 
   "documents.count": { one: "{n} document", other: "{n} documents" },
+  "documents.noun": { one: "document", other: "documents" },
   "documents.pages": { one: "{n} page", other: "{n} pages" },
   "documents.title": "Documents",
   "documents.show": "Show the documents",
@@ -23,7 +24,7 @@ export default {
 
   "empty.title": "What would you like to know?",
   "empty.what":
-    "Acervo answers from your own PDFs and shows the page behind every claim. Everything runs on this machine.",
+    "Acervo answers from your own PDFs and shows the page behind every claim. Unless you set it up otherwise, nothing leaves this machine.",
   "empty.loaded": "{documents}, {pages}.",
   "empty.try": "Try a question",
   "empty.none.title": "No documents yet",
@@ -48,7 +49,6 @@ export default {
   "status.starting": "getting ready",
   "status.gone": "The server does not answer",
 
-  "answer.label": "Answer",
   "answer.copy": "Copy the answer",
   "answer.copied": "Copied",
   "answer.again": "Ask again",

@@ -10,6 +10,7 @@ export default {
   "nav.theme": "Cambiar entre claro y oscuro",
 
   "documents.count": { one: "{n} documento", other: "{n} documentos" },
+  "documents.noun": { one: "documento", other: "documentos" },
   "documents.pages": { one: "{n} página", other: "{n} páginas" },
   "documents.title": "Documentos",
   "documents.show": "Mostrar los documentos",
@@ -24,7 +25,7 @@ export default {
 
   "empty.title": "¿Qué quieres saber?",
   "empty.what":
-    "Acervo responde a partir de tus propios PDF y muestra la página que respalda cada afirmación. Todo se ejecuta en esta máquina.",
+    "Acervo responde a partir de tus propios PDF y muestra la página que respalda cada afirmación. Si no configuras otra cosa, nada sale de esta máquina.",
   "empty.loaded": "{documents}, {pages}.",
   "empty.try": "Prueba una pregunta",
   "empty.none.title": "Todavía no hay documentos",
@@ -34,7 +35,7 @@ export default {
   "example.conclude": "¿A qué conclusión llega «{title}»?",
 
   "composer.label": "Tu pregunta",
-  "composer.placeholder": "Pregunta sobre tus documentos",
+  "composer.placeholder": "Pregunta a tus documentos",
   "composer.send": "Enviar",
   "composer.stop": "Detener",
   "composer.hint": "Enter envía, Mayús+Enter hace un salto de línea",
@@ -49,7 +50,6 @@ export default {
   "status.starting": "preparándose",
   "status.gone": "El servidor no responde",
 
-  "answer.label": "Respuesta",
   "answer.copy": "Copiar la respuesta",
   "answer.copied": "Copiado",
   "answer.again": "Preguntar de nuevo",

@@ -10,6 +10,7 @@ export default {
   "nav.theme": "Basculer entre clair et sombre",
 
   "documents.count": { one: "{n} document", other: "{n} documents" },
+  "documents.noun": { one: "document", other: "documents" },
   "documents.pages": { one: "{n} page", other: "{n} pages" },
   "documents.title": "Documents",
   "documents.show": "Afficher les documents",
@@ -24,7 +25,7 @@ export default {
 
   "empty.title": "Que voulez-vous savoir ?",
   "empty.what":
-    "Acervo répond à partir de vos propres PDF et montre la page derrière chaque affirmation. Tout fonctionne sur cette machine.",
+    "Acervo répond à partir de vos propres PDF et montre la page derrière chaque affirmation. Sauf réglage contraire de votre part, rien ne quitte cette machine.",
   "empty.loaded": "{documents}, {pages}.",
   "empty.try": "Essayez une question",
   "empty.none.title": "Pas encore de documents",
@@ -49,7 +50,6 @@ export default {
   "status.starting": "préparation en cours",
   "status.gone": "Le serveur ne répond pas",
 
-  "answer.label": "Réponse",
   "answer.copy": "Copier la réponse",
   "answer.copied": "Copié",
   "answer.again": "Redemander",

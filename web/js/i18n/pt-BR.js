@@ -10,6 +10,7 @@ export default {
   "nav.theme": "Alternar entre claro e escuro",
 
   "documents.count": { one: "{n} documento", other: "{n} documentos" },
+  "documents.noun": { one: "documento", other: "documentos" },
   "documents.pages": { one: "{n} página", other: "{n} páginas" },
   "documents.title": "Documentos",
   "documents.show": "Mostrar os documentos",
@@ -24,7 +25,7 @@ export default {
 
   "empty.title": "O que você quer saber?",
   "empty.what":
-    "O Acervo responde a partir dos seus próprios PDFs e mostra a página por trás de cada afirmação. Tudo roda nesta máquina.",
+    "O Acervo responde a partir dos seus próprios PDFs e mostra a página por trás de cada afirmação. Se você não configurar outra coisa, nada sai desta máquina.",
   "empty.loaded": "{documents}, {pages}.",
   "empty.try": "Experimente uma pergunta",
   "empty.none.title": "Ainda não há documentos",
@@ -34,7 +35,7 @@ export default {
   "example.conclude": "A que conclusão chega “{title}”?",
 
   "composer.label": "Sua pergunta",
-  "composer.placeholder": "Pergunte sobre os seus documentos",
+  "composer.placeholder": "Pergunte aos documentos",
   "composer.send": "Enviar",
   "composer.stop": "Parar",
   "composer.hint": "Enter envia, Shift+Enter quebra a linha",
@@ -49,7 +50,6 @@ export default {
   "status.starting": "preparando",
   "status.gone": "O servidor não responde",
 
-  "answer.label": "Resposta",
   "answer.copy": "Copiar a resposta",
   "answer.copied": "Copiado",
   "answer.again": "Perguntar de novo",

@@ -1,6 +1,7 @@
 /** What stands where the conversation will be: what this is, what is loaded, what could be asked. */
 
 import { t } from "../i18n/index.js";
+import { readableDocuments } from "../store.js";
 import { h } from "./dom.js";
 
 const EXAMPLES = ["example.about", "example.points", "example.conclude"];
@@ -16,21 +17,20 @@ export function createEmpty(page) {
 }
 
 function welcome(state, page) {
-  const readable = state.list.filter((document) => document.state !== "failed");
+  const readable = readableDocuments(state);
   return [
     h("h2", {}, t("empty.title")),
     h("p", { class: "lead" }, t("empty.what")),
-    h("p", { class: "loaded" }, describeLoaded(state)),
+    h("p", { class: "loaded" }, describeLoaded(state.phase, readable)),
     readable.length > 0 && suggestions(readable, page),
   ].filter(Boolean);
 }
 
-function describeLoaded(state) {
-  if (state.phase === "loading") return t("documents.loading");
-  if (state.phase === "failed") return t("documents.failed");
-  const pages = state.list.reduce((sum, document) => sum + (document.pages ?? 0), 0);
+function describeLoaded(phase, readable) {
+  if (phase !== "loaded") return t(`documents.${phase}`);
+  const pages = readable.reduce((sum, document) => sum + (document.pages ?? 0), 0);
   return t("empty.loaded", {
-    documents: t("documents.count", { n: state.list.length }),
+    documents: t("documents.count", { n: readable.length }),
     pages: t("documents.pages", { n: pages }),
   });
 }

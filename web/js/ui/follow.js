@@ -1,14 +1,15 @@
-/** Keeps the end of a growing log in view, until the person scrolls away from it. */
+/** Keeps the end of a growing log in view while an answer is written, until the person scrolls away. */
 
 const NEAR_PX = 60;
 
 /**
  * @param {HTMLElement} scroller what scrolls
  * @param {HTMLElement} content what grows inside it
- * @param {(following: boolean) => void} onChange
+ * @param {{isGrowing: () => boolean, onChange: (following: boolean) => void}} hooks
  */
-export function followEnd(scroller, content, onChange) {
+export function followEnd(scroller, content, { isGrowing, onChange }) {
   let following = true;
+  let last = 0;
 
   function set(next) {
     if (next === following) return;
@@ -17,15 +18,25 @@ export function followEnd(scroller, content, onChange) {
   }
   const isNear = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= NEAR_PX;
   const jump = () => {
-    if (following) scroller.scrollTop = scroller.scrollHeight;
+    scroller.scrollTop = scroller.scrollHeight;
+  };
+  // What grows after the answer (the sources, a list that is opened) must not move what is being read.
+  const onGrowth = () => {
+    if (following && isGrowing()) jump();
+    else set(isNear());
   };
   // A wheel or a finger means "let me read": stop at once, before the scroll event arrives.
   const release = (event) => {
     if (event.type === "touchmove" || event.deltaY < 0) set(false);
   };
-  const onScroll = () => set(isNear());
+  // Only going up lets go: the text may have grown since the jump that this event reports.
+  const onScroll = () => {
+    if (isNear()) set(true);
+    else if (scroller.scrollTop < last) set(false);
+    last = scroller.scrollTop;
+  };
 
-  const observer = new ResizeObserver(jump);
+  const observer = new ResizeObserver(onGrowth);
   observer.observe(content);
   observer.observe(scroller);
   scroller.addEventListener("wheel", release, { passive: true });

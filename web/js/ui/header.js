@@ -1,12 +1,13 @@
 /** The bar at the top: name, documents, new conversation, language, theme. */
 
-import { LANGUAGES, currentLanguage, t } from "../i18n/index.js";
+import { LANGUAGES, currentLanguage, formatNumber, t } from "../i18n/index.js";
+import { readableDocuments } from "../store.js";
 import { h, icon, iconButton } from "./dom.js";
 import { switchTheme } from "./theme.js";
 
 /** @param {{store: object, conversation: object, changeLanguage: (tag: string) => void, showDocuments: () => void}} page */
 export function createHeader(page) {
-  const count = h("span", {}, "");
+  const count = h("span", { class: "count" });
   const documents = h(
     "button",
     { type: "button", class: "quiet-button", title: t("documents.show"), onclick: page.showDocuments },
@@ -23,7 +24,7 @@ export function createHeader(page) {
   );
   const ends = [
     page.store.documents.subscribe((state) => {
-      count.textContent = describeCount(state);
+      count.replaceChildren(...describeCount(state));
     }),
     page.store.turns.subscribe((turns) => {
       fresh.hidden = turns.length === 0;
@@ -32,9 +33,12 @@ export function createHeader(page) {
   return { element, destroy: () => ends.forEach((end) => end()) };
 }
 
+/** The count with its noun apart, which a narrow screen hides from the eye only. */
 function describeCount(state) {
-  if (state.phase !== "loaded") return t("documents.title");
-  return state.list.length ? t("documents.count", { n: state.list.length }) : t("documents.none");
+  const n = readableDocuments(state).length;
+  if (state.phase !== "loaded") return [h("span", { class: "noun" }, t("documents.title"))];
+  if (n === 0) return [h("span", { class: "noun" }, t("documents.none"))];
+  return [formatNumber(n), h("span", { class: "noun" }, ` ${t("documents.noun", { n })}`)];
 }
 
 function languageSwitch(page) {

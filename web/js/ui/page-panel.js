@@ -44,7 +44,7 @@ function describe(page, { turn, n }) {
     h("h2", { class: "panel-title" }, h("span", { class: "number" }, String(source.n)), source.name),
     h("p", { class: "panel-where" }, [source.title !== source.name && source.title, t("sources.page", { page: source.page })].filter(Boolean).join(" · ")),
     pageImage(source),
-    h("details", { class: "passage" }, h("summary", {}, t("panel.passage")), h("blockquote", {}, source.text)),
+    h("details", { class: "passage", open: true }, h("summary", {}, t("panel.passage")), h("blockquote", {}, source.text)),
   ];
 }
 
@@ -69,6 +69,7 @@ function pageImage(source) {
       onclick: () => zoom.setAttribute("aria-pressed", String(zoom.getAttribute("aria-pressed") !== "true")),
     },
     image,
+    icon("zoom"),
   );
   return h("div", { class: "page-frame" }, state, zoom);
 }

@@ -1,0 +1,168 @@
+"""The page's files: what is served, how it is compressed and cached, and what is not served."""
+
+import asyncio
+import gzip
+import json
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientSession, DummyCookieJar, web
+from aiohttp.typedefs import Handler
+from blockbuster import BlockBuster
+from yarl import URL
+
+from app.errors import NotFound
+from app.handlers.page import LANGUAGES, LIBRARIES, WEB_DIR, add_page_routes, load_files
+from app.security import SECURITY_HEADERS
+
+MAX_PAGE_BYTES = 120_000
+
+
+@web.middleware
+async def as_404(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What the server's own middleware does with this error."""
+    try:
+        return await handler(request)
+    except NotFound as error:
+        return web.json_response({"error": str(error)}, status=error.status)
+
+
+@pytest.fixture
+async def base() -> AsyncIterator[URL]:
+    app = web.Application(middlewares=[as_404])
+    add_page_routes(app)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield URL(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def client(base: URL) -> AsyncIterator[ClientSession]:
+    async with ClientSession(base, auto_decompress=False, cookie_jar=DummyCookieJar()) as session:
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/", "text/html"),
+        ("/app.css", "text/css"),
+        ("/favicon.svg", "image/svg+xml"),
+        ("/js/app.js", "text/javascript"),
+        ("/js/i18n/pt-BR.js", "text/javascript"),
+    ],
+)
+async def test_serves_each_kind_of_file(client: ClientSession, path: str, content_type: str) -> None:
+    async with client.get(path) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"] == f"{content_type}; charset=utf-8"
+        assert response.headers["Cache-Control"] == "no-cache"
+        file = WEB_DIR / ("index.html" if path == "/" else path.removeprefix("/"))
+        assert gzip.decompress(await response.read()) == file.read_bytes()
+
+
+async def test_sends_plain_bytes_to_who_cannot_decompress(client: ClientSession) -> None:
+    async with client.get("/app.css", headers={"Accept-Encoding": "identity"}) as response:
+        assert "Content-Encoding" not in response.headers
+        assert await response.read() == (WEB_DIR / "app.css").read_bytes()
+
+
+async def test_an_unchanged_file_is_not_sent_again(client: ClientSession) -> None:
+    async with client.get("/js/app.js") as first:
+        etag = first.headers["ETag"]
+    async with client.get("/js/app.js", headers={"If-None-Match": f'"other", {etag}'}) as again:
+        assert again.status == 304
+        assert await again.read() == b""
+        assert again.headers["ETag"] == etag
+    async with client.get("/js/app.js", headers={"If-None-Match": '"other"'}) as changed:
+        assert changed.status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/js/../index.html",
+        "/js/%2e%2e/%2e%2e/pyproject.toml",
+        "/js/..%2f..%2fpyproject.toml",
+        "/js//etc/passwd",
+        "/js/",
+        "/js/ui",
+        "/js/app.js%00",
+        "/lib/../package.json",
+        "/lib/marked/package.json",
+        "/package.json",
+        "/node_modules/marked/package.json",
+    ],
+)
+async def test_nothing_else_is_served(base: URL, path: str) -> None:
+    # A raw request line: clients tidy such paths up before they send them.
+    reader, writer = await asyncio.open_connection(base.host, base.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    assert answer.split(b" ", 2)[1] in (b"404", b"400"), answer[:300]
+
+
+async def test_requests_touch_no_disk(client: ClientSession, base: URL) -> None:
+    guard = BlockBuster()
+    guard.activate()
+    try:
+        async with client.get("/") as response:
+            assert response.status == 200
+    finally:
+        guard.deactivate()
+
+
+def test_every_module_that_is_imported_is_served() -> None:
+    files = load_files()
+    for address, file in files.items():
+        if not address.startswith("/js/"):
+            continue
+        for target in re.findall(rb'from "([./][^"]+)"', file.body):
+            wanted = URL(f"http://page{address}").join(URL(target.decode())).path
+            assert wanted in files, f"{address} imports {wanted}"
+    html = files["/"].body.decode()
+    for wanted in re.findall(r'(?:src|href)="(/[^"]+)"', html):
+        assert wanted in files or wanted in LIBRARIES, wanted
+
+
+def test_the_page_and_the_server_name_the_same_languages() -> None:
+    source = (WEB_DIR / "js" / "render" / "highlight.js").read_text(encoding="utf-8")
+    listed = re.search(r"LANGUAGES = (\[[^\]]+\])", source)
+    assert listed is not None
+    assert tuple(json.loads(listed[1])) == LANGUAGES
+
+
+def test_the_whole_page_is_small() -> None:
+    assert sum(len(file.gzipped) for file in load_files().values()) < MAX_PAGE_BYTES
+
+
+def test_the_page_is_complete_without_libraries(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("web")
+    (folder / "js").mkdir()
+    (folder / "index.html").write_text("<!doctype html>")
+    assert set(load_files(folder)) == {"/"}
+
+
+def test_the_lock_names_no_registry() -> None:
+    lock = json.loads((WEB_DIR / "package-lock.json").read_text(encoding="utf-8"))
+    manifest = json.loads((WEB_DIR / "package.json").read_text(encoding="utf-8"))
+    assert "://" not in json.dumps({name: package.get("resolved", "") for name, package in lock["packages"].items()})
+    assert lock["packages"][""]["dependencies"] == manifest["dependencies"]
+    libraries = [package for name, package in lock["packages"].items() if name]
+    assert libraries
+    assert all(package["integrity"].startswith("sha512-") for package in libraries)
+
+
+def test_the_policy_allows_nothing_inline_and_no_other_host() -> None:
+    policy = dict(part.split(" ", 1) for part in SECURITY_HEADERS["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["trusted-types"] == "dompurify"
+    assert not re.search(r"unsafe|https?:|\*|data:|blob:", SECURITY_HEADERS["Content-Security-Policy"])
+    html = (WEB_DIR / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|https?://", html)
