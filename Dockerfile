@@ -28,6 +28,7 @@ RUN groupadd --gid 10001 acervo \
 ENV PATH=/opt/acervo/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    ORT_DISABLE_TELEMETRY=1 \
     DATA_DIR=/data \
     PDF_DIR=/app/pdf
 WORKDIR /app

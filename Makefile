@@ -10,6 +10,9 @@ DONE := $(VENV)/.done
 PIN := $(PY) -m piptools compile --quiet --generate-hashes --no-strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links
 
+# onnxruntime reports its use to its makers otherwise.
+export ORT_DISABLE_TELEMETRY := 1
+
 # Marks of finished steps are worth nothing once the interpreter is gone.
 $(shell test -x $(PY) || rm -rf $(DONE))
 

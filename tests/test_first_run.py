@@ -1,0 +1,72 @@
+"""A fresh machine: the sample is loaded, asked about, and nothing is left outside DATA_DIR."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from database.embedders import make_embedder
+from database.retrieval import Retriever
+from database.settings import ROOT, IndexSettings
+from database.stores import make_store
+
+QUESTIONS = [
+    ("Como adiciono um PDF?", 1),
+    ("como funciona a busca", 2),
+    ("O que sai da minha máquina?", 3),
+    ("Do I need Docker?", 4),
+    ("What happens if there is no language model?", 5),
+    ("What leaves my machine?", 6),
+    ("How do I read scanned pages?", 6),
+]
+
+
+def load_sample(home: Path, *options: str) -> dict[str, Any]:
+    """Load `pdf/` as somebody with an empty home folder would, from another folder; the loader's report."""
+    command = [sys.executable, ROOT / "database/main.py", "--json", *options]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home / "home"),
+        "DATA_DIR": str(home / "data"),
+        "PDF_DIR": str(ROOT / "pdf"),
+    }
+    result = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=170)
+    assert result.returncode == 0, result.stderr
+    return dict(json.loads(result.stdout))
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("machine")
+    (folder / "home").mkdir()
+    assert load_sample(folder)["added"] == ["guia-do-acervo.pdf"]
+    return folder
+
+
+def test_loading_leaves_nothing_outside_data_dir(machine: Path) -> None:
+    """Neither caches nor the identifier that onnxruntime makes for its reports."""
+    assert list((machine / "home").rglob("*")) == []
+
+
+def test_loading_again_changes_nothing(machine: Path) -> None:
+    report = load_sample(machine)
+    assert report["unchanged"] == ["guia-do-acervo.pdf"]
+    assert not report["added"] and not report["changed"] and not report["removed"]
+
+
+@pytest.mark.parametrize(("question", "page"), QUESTIONS)
+async def test_first_questions_find_the_right_page(machine: Path, question: str, page: int) -> None:
+    settings = IndexSettings.load(data_dir=machine / "data")
+    store, embedder = make_store(settings), make_embedder(settings)
+    await store.open()
+    try:
+        await embedder.open()
+        found = await Retriever(store, embedder).search(question, top_k=3)
+    finally:
+        await embedder.aclose()
+        await store.aclose()
+    assert found.hits[0].chunk.page == page
