@@ -7,6 +7,7 @@ import * as marked from "../../web/node_modules/marked/lib/marked.esm.js";
 import { createBlocks } from "../../web/js/render/blocks.js";
 import { findCited, splitCitations } from "../../web/js/render/citations.js";
 import { createGrammar } from "../../web/js/render/grammar.js";
+import { stripMarkdown } from "../../web/js/render/plain.js";
 
 const SPLITS = 150;
 
@@ -100,8 +101,9 @@ test("citations become chips, in text only", () => {
   assert.deepEqual(chips(render("a [1], b [1, 2]; **c [3]**")), [1, 1, 2, 3]);
   assert.deepEqual(chips(render("| a |\n|---|\n| x [2] |")), [2]);
   assert.deepEqual(chips(render("a[1][2].")), [1, 2]);
+  assert.match(render("a [ 1; 9 ] b"), /data-cite="1">1<\/button>\[9\] b/);
   assert.deepEqual(chips(render("`[1]`\n\n```\n[1]\n```\n\n    [1]\n")), []);
-  assert.deepEqual(chips(render("[4] [0] [1, 9] [1](https://example.org) [see [1]](https://example.org)")), []);
+  assert.deepEqual(chips(render("[4] [0] [7, 9] [1](https://example.org) [see [1]](https://example.org)")), []);
 });
 
 test("a numbered list of sources at the end defines no links", () => {
@@ -115,6 +117,11 @@ test("raw HTML, images and other schemes come out as text", () => {
 });
 
 test("plain text is cut at its citations and nothing is lost", () => {
-  assert.deepEqual(splitCitations("a [1, 2] b [9]", 3), ["a ", { raw: "[1, 2]", numbers: [1, 2] }, " b [9]"]);
+  assert.deepEqual(splitCitations("a [1, 2] b [9]", 3), ["a ", { raw: "[1, 2]", numbers: [1, 2], unknown: [] }, " b [9]"]);
   assert.deepEqual(findCited("x [3] y [1] z [3, 1] [7]", 3), [3, 1]);
+});
+
+test("an excerpt has the words of the Markdown and not its marks", () => {
+  assert.equal(stripMarkdown("## Net _sales_\n\n**Up** 3 * 4 in snake_case\n- item"), "Net sales Up 3 * 4 in snake_case item");
+  assert.equal(stripMarkdown("|a|b|\n|---|--:|\n|1<br>2|3|"), "a b 1 2 3");
 });

@@ -1,18 +1,23 @@
 /** Finds the citations in an answer: `[1]` and `[1, 2]`, numbers of sources that exist. */
 
-const LIST = String.raw`\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]`;
+const LIST = String.raw`\[\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*\]`;
 const AT_START = new RegExp(`^${LIST}`);
 const ANYWHERE = new RegExp(LIST, "g");
 
-/** The citation that `text` starts with: {raw, numbers}, or null. `count` is how many sources exist. */
+/**
+ * The citation that `text` starts with, or null: {raw, numbers, unknown}. `count` is how many sources
+ * exist; `unknown` are numbers beyond it, which stay text.
+ */
 export function matchCitation(text, count) {
   const match = AT_START.exec(text);
   if (!match) return null;
-  const numbers = parseNumbers(match[1]);
-  return numbers.every((n) => n >= 1 && n <= count) ? { raw: match[0], numbers } : null;
+  const all = match[1].split(/[,;]/).map(Number);
+  const numbers = all.filter((n) => n >= 1 && n <= count);
+  if (numbers.length === 0) return null;
+  return { raw: match[0], numbers, unknown: all.filter((n) => !numbers.includes(n)) };
 }
 
-/** Plain text cut into strings and {raw, numbers}, in order. */
+/** Plain text cut into strings and citations, in order. */
 export function splitCitations(text, count) {
   const parts = [];
   let end = 0;
@@ -30,8 +35,4 @@ export function splitCitations(text, count) {
 export function findCited(text, count) {
   const cited = splitCitations(text, count).flatMap((part) => part.numbers ?? []);
   return [...new Set(cited)];
-}
-
-function parseNumbers(list) {
-  return list.split(/[,;]/).map(Number);
 }

@@ -37,14 +37,14 @@ function citation(countSources) {
   return {
     name: "citation",
     level: "inline",
-    start: (text) => text.match(/\[\d/)?.index,
+    start: (text) => text.match(/\[\s*\d/)?.index,
     tokenizer(text) {
       const found = matchCitation(text, countSources());
       // `[1](…)` is an ordinary link, and a button cannot stand inside one.
       if (!found || text[found.raw.length] === "(" || this.lexer.state.inLink) return undefined;
       return { type: "citation", ...found };
     },
-    renderer: (token) => token.numbers.map(renderChip).join(""),
+    renderer: (token) => [...token.numbers.map(renderChip), ...token.unknown.map((n) => `[${n}]`)].join(""),
   };
 }
 

@@ -9,10 +9,14 @@ export function createPlainView(container, { countSources, decorate }) {
   container.append(paragraph);
   function update(text) {
     const parts = splitCitations(text, countSources());
-    paragraph.replaceChildren(...parts.flatMap((part) => part.numbers?.map(makeChip) ?? part));
+    paragraph.replaceChildren(...parts.flatMap((part) => (part.numbers ? makeCitation(part) : part)));
     decorate([paragraph]);
   }
   return { update, finish: update, destroy() {} };
+}
+
+function makeCitation({ numbers, unknown }) {
+  return [...numbers.map(makeChip), ...unknown.map((n) => `[${n}]`)];
 }
 
 function makeChip(n) {
@@ -22,4 +26,15 @@ function makeChip(n) {
   chip.dataset.cite = String(n);
   chip.textContent = String(n);
   return chip;
+}
+
+/** Markdown without its marks, for an excerpt of a line or two. */
+export function stripMarkdown(text) {
+  return text
+    .replace(/<br\s*\/?>/gi, " ")
+    .replace(/^[ \t]*(?:#{1,6}[ \t]|>[ \t]?|[-*+][ \t]|\|?[ \t]*:?-{3,}.*$)/gm, "")
+    .replace(/\*\*|__|`|~~|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)/g, "")
+    .replace(/[ \t]*\|[ \t]*/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
 }

@@ -2,9 +2,10 @@
 
 import { fileAddress, pageImageAddress } from "../api/server.js";
 import { t } from "../i18n/index.js";
+import { createAnswerView } from "../render/markdown.js";
 import { h, icon, iconButton } from "./dom.js";
 
-/** @param {{store: object, showSource: Function, hideSource: () => void}} page */
+/** @param {{store: object, libraries: object | null, showSource: Function, hideSource: () => void}} page */
 export function createPagePanel(page) {
   const element = h("aside", { class: "panel", "aria-label": t("panel.label"), hidden: true, tabindex: -1 });
   let onTurn = null;
@@ -44,8 +45,15 @@ function describe(page, { turn, n }) {
     h("h2", { class: "panel-title" }, h("span", { class: "number" }, String(source.n)), source.name),
     h("p", { class: "panel-where" }, [source.title !== source.name && source.title, t("sources.page", { page: source.page })].filter(Boolean).join(" · ")),
     pageImage(source),
-    h("details", { class: "passage", open: true }, h("summary", {}, t("panel.passage")), h("blockquote", {}, source.text)),
+    h("details", { class: "passage", open: true }, h("summary", {}, t("panel.passage")), passage(page.libraries, source.text)),
   ];
+}
+
+/** The passage's own text, read as the Markdown that it is. */
+function passage(libraries, text) {
+  const quote = h("blockquote", { class: "answer" });
+  createAnswerView(libraries, quote, { countSources: () => 0, decorate() {} }).finish(text);
+  return quote;
 }
 
 function pageImage(source) {
@@ -55,7 +63,7 @@ function pageImage(source) {
     src: pageImageAddress(source),
     onload: () => state.remove(),
     onerror: () => {
-      image.replaceWith(h("blockquote", {}, source.text));
+      zoom.remove();
       state.textContent = t("panel.failed");
     },
   });

@@ -2,6 +2,7 @@
 
 import { formatNumber, t } from "../i18n/index.js";
 import { findCited } from "../render/citations.js";
+import { stripMarkdown } from "../render/plain.js";
 import { isOver } from "../store.js";
 import { h } from "./dom.js";
 
@@ -45,7 +46,7 @@ function card(source, open, cited) {
     h("span", { class: "number" }, String(source.n)),
     h("span", { class: "where" }, h("span", { class: "name" }, source.name), h("span", { class: "page" }, t("sources.page", { page: source.page }))),
     score(source.score),
-    h("span", { class: "excerpt" }, source.text),
+    h("span", { class: "excerpt" }, stripMarkdown(source.text)),
   );
 }
 
