@@ -19,7 +19,7 @@ from database.settings import IndexSettings
 
 READER_VERSION = 1
 """Raise it when the same file would give other pages: what is cached is then made anew."""
-RANGE_PAGES = 16
+RANGE_PAGES = 8
 """Pages of one conversion process: memory grows with each page, and so does what a failure costs."""
 PAGE_TIMEOUT_S = 5.0
 OCR_PAGE_TIMEOUT_S = 20.0

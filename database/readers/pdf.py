@@ -17,11 +17,13 @@ from database.readers.pieces import HEADINGS, Piece, RawPage, clean_block
 
 Mode = Literal["layout", "text", "ocr"]
 
-MAX_LAYOUT_POINTS = 4_000
-"""Longer pages are read as plain text: layout analysis draws them (A0 is 3,370 points long)."""
-MIN_LAYOUT_SHARE = 0.4
+MAX_LAYOUT_POINTS = 6_000
+"""Longer pages are read as plain text: layout analysis draws them, which takes 370 MB at this
+length and 730 MB at 10,000 (A0 is 3,370 points long)."""
+MIN_LAYOUT_SHARE = 0.5
 """Layout that keeps a smaller share of a page's letters has missed the page (sideways text)."""
 SNIFF_BYTES = 1024
+OCR_DPI = 200
 TESSDATA = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tesseract-ocr/4.00/tessdata", "/usr/share/tessdata")
 
 
@@ -72,11 +74,12 @@ def convert(path: Path, numbers: Sequence[int], mode: Mode, ocr_language: str) -
     text; in mode "ocr" pages without any text are recognised."""
     with open_document(path) as document:
         pages = [_read_text(document, number) for number in numbers]
+        small = [page for page in pages if max(page.width, page.height) <= MAX_LAYOUT_POINTS]
         if mode != "text":
-            wanted = [p for p in pages if p.made_by == "text" and max(p.width, p.height) <= MAX_LAYOUT_POINTS]
-            pages = _replace(pages, _read_layout(document, wanted))
+            written = [page for page in small if page.made_by == "text"]
+            pages = _replace(pages, _keep_whole(_to_markdown(document, written, use_ocr=False), written))
         if mode == "ocr":
-            blank = [p for p in pages if p.made_by == "nothing" and max(p.width, p.height) <= MAX_LAYOUT_POINTS]
+            blank = [page for page in small if page.made_by == "nothing"]
             pages = _replace(pages, _recognise(document, blank, ocr_language))
         return pages
 
@@ -129,19 +132,22 @@ def _read_text(document: Any, number: int) -> RawPage:
     return RawPage(number, page.rect.width, page.rect.height, "text" if pieces else "nothing", pieces)
 
 
-def _read_layout(document: Any, pages: Sequence[RawPage]) -> list[RawPage]:
-    """The given pages as Markdown; those that lose most of their text are left out."""
-    converted = _to_markdown(document, pages, use_ocr=False)
-    before = {page.number: _count_letters(page) for page in pages}
-    return [page for page in converted if _count_letters(page) >= MIN_LAYOUT_SHARE * before[page.number]]
-
-
 def _recognise(document: Any, pages: Sequence[RawPage], language: str) -> list[RawPage]:
+    """The given pages by OCR, those left out on which it finds nothing."""
     if not pages:
         return []
     os.environ["TESSDATA_PREFIX"] = _find_tessdata(language)
-    converted = _to_markdown(document, pages, use_ocr=True, ocr_language=language)
-    return [replace(page, made_by="ocr") for page in converted if page.pieces]
+    converted = _to_markdown(document, pages, use_ocr=True, ocr_language=language, ocr_dpi=OCR_DPI)
+    # The pages carry their recognised text now: what layout makes of it is judged as always.
+    plain = [_read_text(document, page.number) for page in pages]
+    best = _replace(plain, _keep_whole(converted, plain))
+    return [replace(page, made_by="ocr") for page in best if page.pieces]
+
+
+def _keep_whole(converted: Iterable[RawPage], plain: Iterable[RawPage]) -> list[RawPage]:
+    """The converted pages that kept enough of their letters."""
+    letters = {page.number: _count_letters(page) for page in plain}
+    return [page for page in converted if _count_letters(page) >= max(1, MIN_LAYOUT_SHARE * letters[page.number])]
 
 
 def _find_tessdata(language: str) -> str:

@@ -15,6 +15,7 @@ MAX_LEVEL = 6
 
 _PICTURE_MARK = re.compile(r"<!-- (?:Start|End) of picture text -->|==> picture .*? <==")
 _BREAK = re.compile(r"\s*<br\s*/?>\s*")
+_UNDERLINE = re.compile(r"</?u>")
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _ITALIC = re.compile(r"(?<![\w\\])_(?=\S)([^_\n]+)(?<=\S)_(?!\w)")
 _HASHES = re.compile(r"^#+\s+")
@@ -49,7 +50,7 @@ def clean_block(text: str, kind: str) -> str:
     """
     text = _PICTURE_MARK.sub("", text)
     text = _BREAK.sub("\n" if kind in ("picture", "formula") else " ", text)
-    text = _ITALIC.sub(r"\1", _BOLD.sub(r"\1", text))
+    text = _ITALIC.sub(r"\1", _BOLD.sub(r"\1", _UNDERLINE.sub("", text)))
     if kind == "table":
         text = "\n".join(_trim_cells(line) for line in text.splitlines())
     if kind in HEADINGS:

@@ -4,6 +4,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from database.documents import Box
 from database.errors import ReadError
 from database.readers.pdf import PRELOAD, load_library, open_document
@@ -11,7 +14,8 @@ from database.readers.worker import run_limited
 from database.settings import IndexSettings
 
 MAX_PIXELS = 4_000_000
-YELLOW = (1.0, 0.9, 0.35)
+YELLOW = np.array([1.0, 0.92, 0.5])
+"""Red, green and blue that light is multiplied by."""
 
 __all__ = ["PRELOAD", "render_page"]
 
@@ -42,7 +46,17 @@ def draw_page(path: Path, number: int, boxes: Sequence[Box], zoom: float) -> byt
         page = document[number - 1]
         page.remove_rotation()  # boxes are in coordinates as displayed
         zoom = min(zoom, math.sqrt(MAX_PIXELS / (page.rect.width * page.rect.height)))
-        for box in boxes:
-            page.draw_rect(pymupdf.Rect(box), color=None, fill=YELLOW, overlay=True, blend_mode="Multiply")
-        image: bytes = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False).tobytes("png")
+        picture = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False)
+        pixels = np.frombuffer(picture.samples, np.uint8).reshape(picture.height, picture.width, 3)
+        shaded = pymupdf.Pixmap(pymupdf.csRGB, picture.width, picture.height, _shade(pixels, boxes, zoom), False)
+        image: bytes = shaded.tobytes("png")
         return image
+
+
+def _shade(pixels: NDArray[np.uint8], boxes: Sequence[Box], zoom: float) -> bytes:
+    """Multiply what lies in the boxes by yellow, once even where boxes overlap: black stays black."""
+    shaded = pixels.copy()
+    for box in boxes:
+        x0, y0, x1, y1 = (max(0, round(v * zoom)) for v in box)
+        shaded[y0:y1, x0:x1] = pixels[y0:y1, x0:x1] * YELLOW
+    return shaded.tobytes()

@@ -15,7 +15,7 @@ _NO_TITLE = re.compile(r"untitled|sem título|microsoft (word|excel|powerpoint)\
 
 
 def choose_title(given: str, pages: Sequence[Page], path: Path) -> str:
-    """The title in the PDF if it means something, else a short first heading, else the file's name."""
+    """The title in the PDF if it means something, else the first page's largest short heading, else the file's name."""
     for candidate in (given, *_first_headings(pages)):
         title = " ".join(candidate.split())
         if title and len(title) <= MAX_TITLE_CHARS and not _NO_TITLE.match(title):
@@ -24,11 +24,11 @@ def choose_title(given: str, pages: Sequence[Page], path: Path) -> str:
 
 
 def _first_headings(pages: Sequence[Page]) -> Iterator[str]:
-    for page in pages[:1]:
-        for block in page.blocks:
-            if block.kind in HEADINGS:
-                yield page.text[block.start : block.end].lstrip("# ")
-                return
+    """The headings of the first page, those of the highest level first."""
+    blocks = [block for page in pages[:1] for block in page.blocks if block.kind in HEADINGS]
+    texts = [pages[0].text[block.start : block.end].strip() for block in blocks]
+    for text in sorted(texts, key=lambda text: len(text) - len(text.lstrip("#"))):
+        yield text.lstrip("# ")
 
 
 def describe(pages: Sequence[Page], repaired: bool, ocr: Literal["off", "on"]) -> list[str]:
