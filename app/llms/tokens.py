@@ -5,9 +5,6 @@ from collections import deque
 
 from database.tokens import estimate_tokens
 
-MESSAGE_TOKENS = 16
-"""What a chat template adds for each message (role, separators), at most. `count_tokens` counts text alone."""
-
 MARGIN = 1.05
 LOWEST, HIGHEST = 0.45, 2.5
 """No tokenizer is further from the estimate than this on real prompts; a report below is no count of a prompt."""

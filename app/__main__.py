@@ -1,0 +1,81 @@
+"""The server: `python -m app`."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import sys
+
+from aiohttp import web
+
+from app.application import make_app
+from app.settings import ServerSettings
+from database.errors import AcervoError, SettingsError
+
+log = logging.getLogger("app")
+
+
+def make_runner(app: web.Application, settings: ServerSettings) -> web.AppRunner:
+    """The runner with production's flags, which tests use, too."""
+    return web.AppRunner(
+        app,
+        # Without it, a client that leaves during a silence is never noticed and its model runs on.
+        handler_cancellation=True,
+        shutdown_timeout=settings.shutdown_timeout_s,
+        access_log=None,
+    )
+
+
+def check_exposure(settings: ServerSettings) -> None:
+    """Refuse to serve a network without logins, unless the setting says so in so many words."""
+    host = settings.host
+    with contextlib.suppress(ValueError):
+        host = "localhost" if ipaddress.ip_address(host).is_loopback else host
+    if host != "localhost" and not settings.allow_no_login:
+        raise SettingsError(
+            f"HOST={settings.host} would let everybody in the network read your documents. Use HOST=127.0.0.1, or "
+            "set ALLOW_NO_LOGIN=1 if something in front of the server decides who may come in."
+        )
+
+
+async def serve(settings: ServerSettings) -> None:
+    """Run until SIGINT or SIGTERM."""
+    runner = make_runner(make_app(settings), settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await runner.setup()
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SettingsError(
+                f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}. Is another server "
+                "running there? Choose another with PORT=8001."
+            ) from error
+        address = runner.addresses[0]
+        print(
+            f"Acervo is at http://{'localhost' if address[0] == '127.0.0.1' else address[0]}:{address[1]}", flush=True
+        )
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+def main() -> int:
+    """Serve; the exit status."""
+    try:
+        settings = ServerSettings.load()
+        check_exposure(settings)
+        logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+        asyncio.run(serve(settings))
+    except AcervoError as error:
+        print(f"Not started: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,66 @@
+"""Puts the server together: keys, what lives as long as it, middlewares, routes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp_cors
+from aiohttp import web
+
+from app.engine import Engine
+from app.handlers import chat, documents, health
+from app.handlers.page import add_page_routes
+from app.images import PageImages
+from app.keys import ANSWERS, ENGINE, IMAGES, SETTINGS, STOPPING
+from app.middlewares import setup_middlewares
+from app.settings import ServerSettings
+
+
+def make_app(settings: ServerSettings) -> web.Application:
+    """The application; nothing is opened before it starts."""
+    app = web.Application(client_max_size=settings.max_body_kb * 1024)
+    app[SETTINGS] = settings
+    app[ANSWERS] = set()
+    app[STOPPING] = asyncio.Event()
+    app[IMAGES] = PageImages(settings)
+    setup_middlewares(app)
+    add_routes(app)
+    allow_origins(app, settings)
+    app.cleanup_ctx.append(run_engine)
+    app.on_shutdown.append(chat.stop_answers)
+    return app
+
+
+def add_routes(app: web.Application) -> None:
+    """Every address of the server."""
+    app.router.add_post("/", chat.post_root)
+    app.router.add_post("/gemini", chat.post_gemini)
+    app.router.add_get("/health", health.get_health)
+    app.router.add_get("/ready", health.get_ready)
+    app.router.add_get("/documents", documents.list_documents)
+    app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/file", documents.get_file)
+    app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/pages/{number:\d{1,6}}.png", documents.get_page_image)
+    add_page_routes(app)
+
+
+def allow_origins(app: web.Application, settings: ServerSettings) -> None:
+    """Let pages of CORS_ORIGINS read the answers of the two chat routes."""
+    options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
+        allow_headers=("Content-Type",), allow_methods=("POST", "GET")
+    )
+    cors = aiohttp_cors.setup(app, defaults={origin: options for origin in settings.origins})
+    for resource in list(app.router.resources()):
+        if resource.canonical in ("/", "/gemini"):
+            for route in list(resource):
+                if route.method != "HEAD":
+                    cors.add(route)
+
+
+async def run_engine(app: web.Application) -> AsyncIterator[None]:
+    """The engine, for as long as the server runs."""
+    app[ENGINE] = engine = Engine(app[SETTINGS])
+    await engine.open()
+    warming = asyncio.create_task(engine.warm_up())
+    yield
+    warming.cancel()
+    await asyncio.gather(warming, return_exceptions=True)
+    await engine.aclose()

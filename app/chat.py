@@ -1,0 +1,46 @@
+"""A question to an answer: search, prompt, model; as a stream of events."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from app.citations import find_citations
+from app.events import Done, Event, Service, Sources, Token, Usage
+from app.llms import LLM, ChatRequest, Message
+from app.prompt import build_prompt
+from database.documents import Filters
+from database.retrieval import Retriever
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person asked and how."""
+
+    text: str
+    top_k: int
+    history: Sequence[Message] = ()
+    filters: Filters = field(default_factory=Filters)
+
+
+async def answer(
+    question: Question, retriever: Retriever, llm: LLM, services: Sequence[Service]
+) -> AsyncGenerator[Event]:
+    """Sources, tokens, then Done. Raises `AcervoError` at the point where something failed.
+
+    `services` are those that took part besides the model. Closing the generator closes the model's
+    connection.
+    """
+    found = await retriever.search(question.text, question.top_k, question.filters)
+    prompt = build_prompt(question.text, found.hits, question.history, found.language, llm.num_ctx, llm.count_tokens)
+    yield Sources(llm.model, found.query, prompt.hits)
+    request = ChatRequest(question.text, prompt.messages, prompt.hits, found.language, llm.num_ctx)
+    text, usage = [], Usage()
+    async with aclosing(llm.stream(request)) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, Token):
+                text.append(piece.text)
+                yield piece
+            else:
+                usage = piece
+    cited = find_citations("".join(text), len(prompt.hits))
+    yield Done(llm.model, usage, cited, prompt.left_out, llm.num_ctx, [*services, llm.service])

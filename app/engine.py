@@ -1,0 +1,128 @@
+"""What answers need, opened once: store, embedder, models, retriever."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+from app.events import Service
+from app.llms import LLM
+from app.llms.extractive import ExtractiveLLM
+from app.llms.factory import Models, Route
+from app.llms.ollama import describe_service
+from app.settings import ServerSettings
+from database.analysis import detect_language
+from database.embedders import make_embedder
+from database.errors import AcervoError
+from database.files import Originals
+from database.index import check_dimension, check_record
+from database.retrieval import Retriever
+from database.stores import make_store
+
+log = logging.getLogger(__name__)
+
+State = Literal["ready", "empty", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """Whether a part of the engine works, and what to do when it does not."""
+
+    name: str
+    state: State
+    detail: str = ""
+
+
+class Engine:
+    """Opens its parts when they are first needed, so that the server starts and says what is
+    missing even while MongoDB or Ollama is away."""
+
+    def __init__(self, settings: ServerSettings):
+        self.store = make_store(settings)
+        self.embedder = make_embedder(settings)
+        self.extractive = ExtractiveLLM(self.embedder, settings.num_ctx)
+        self.models = Models(settings, self.extractive)
+        self.originals = Originals(settings.data_dir / "files")
+        self._retriever = Retriever(self.store, self.embedder)
+        self._settings = settings
+        self._store_open = self._embedder_open = False
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Open what can be opened; what cannot is told in the log and by `states`."""
+        try:
+            await self.retriever()
+        except AcervoError as error:
+            log.warning("%s", error)
+
+    async def warm_up(self) -> None:
+        """Load what the first question would otherwise wait for: language model, matrix, caches."""
+        try:
+            await asyncio.to_thread(detect_language, "warm up")
+            await (await self.retriever()).search("warm up", 1)
+        except AcervoError as error:
+            log.info("Not warm yet: %s", error)
+
+    async def aclose(self) -> None:
+        """Close every part."""
+        await self.models.aclose()
+        await self.embedder.aclose()
+        await self.store.aclose()
+
+    async def open_store(self) -> None:
+        """Open the store unless it is; raises `StoreError`."""
+        async with self._opening:
+            if not self._store_open:
+                await self.store.open()
+                self._store_open = True
+
+    async def open_embedder(self) -> None:
+        """Open the embedder unless it is; raises `EmbedderError`."""
+        async with self._opening:
+            if not self._embedder_open:
+                await self.embedder.open()
+                self._embedder_open = True
+
+    async def retriever(self) -> Retriever:
+        """The retriever, its parts open. Raises `AcervoError`."""
+        await self.open_store()
+        await self.open_embedder()
+        return self._retriever
+
+    async def choose_llm(self, route: Route) -> LLM:
+        """The model for this route; extracts tell why no model answers."""
+        llm = await self.models.choose(route)
+        return self.extractive.because(self.models.reason) if llm is self.extractive else llm
+
+    @property
+    def services(self) -> list[Service]:
+        """The services besides the model that every answer uses."""
+        kind, _, model = self._settings.embedder.partition(":")
+        return [describe_service(self._settings.ollama_host, model)] if kind == "ollama" else []
+
+    async def states(self) -> tuple[PartState, PartState]:
+        """The states of store and embedder."""
+        return await self._store_state(), await self._embedder_state()
+
+    async def _store_state(self) -> PartState:
+        try:
+            await self.open_store()
+            record = await self.store.read_index()
+            if record is None or not (await self.store.count()).windows:
+                detail = "No documents are loaded yet. Put PDFs into PDF_DIR and type `make load`."
+                return PartState(self.store.kind, "empty", detail)
+            await self.store.check()
+            check_record(record, self.embedder)
+            if self._embedder_open:
+                check_dimension(record, self.embedder)
+        except AcervoError as error:
+            return PartState(self.store.kind, "failed", str(error))
+        return PartState(self.store.kind, "ready")
+
+    async def _embedder_state(self) -> PartState:
+        try:
+            await self.open_embedder()
+            await self.embedder.embed_query("ready?")
+        except AcervoError as error:
+            return PartState(self.embedder.name, "failed", str(error))
+        return PartState(self.embedder.name, "ready")

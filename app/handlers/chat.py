@@ -1,0 +1,60 @@
+"""`POST /` and `POST /gemini`: parse, choose the model, stream the answer."""
+
+import asyncio
+
+from aiohttp import web
+
+from app.chat import Question, answer
+from app.errors import BadRequest, TooBusy
+from app.keys import ANSWERS, ENGINE, SETTINGS, STOPPING
+from app.llms.factory import Route
+from app.middlewares import is_cross_origin
+from app.ndjson import gemini_line, ollama_line
+from app.stream import Encode, stream_events
+from app.wire import AskRequest, parse_ask
+from database.documents import Filters
+
+
+async def post_root(request: web.Request) -> web.StreamResponse:
+    """The answer of the model that LLM chooses, in Ollama's shape."""
+    return await _answer(request, "default", ollama_line)
+
+
+async def post_gemini(request: web.Request) -> web.StreamResponse:
+    """The answer of Gemini; 503 without GOOGLE_API_KEY."""
+    return await _answer(request, "gemini", gemini_line)
+
+
+async def _answer(request: web.Request, route: Route, encode: Encode) -> web.StreamResponse:
+    asked = parse_ask(await request.read())
+    settings, engine, running = request.app[SETTINGS], request.app[ENGINE], request.app[ANSWERS]
+    if len(asked.prompt) > settings.max_prompt_chars:
+        raise BadRequest(
+            f"The question has {len(asked.prompt)} characters; at most {settings.max_prompt_chars} are taken "
+            "(MAX_PROMPT_CHARS)."
+        )
+    if len(running) >= settings.max_answers:
+        raise TooBusy(f"{settings.max_answers} answers are being written already (MAX_ANSWERS). Ask again in a moment.")
+    task = asyncio.current_task()
+    assert task is not None
+    running.add(task)
+    try:
+        llm = await engine.choose_llm(route)
+        events = answer(make_question(asked, settings.top_k), await engine.retriever(), llm, engine.services)
+        return await stream_events(request, events, encode, is_cross_origin(request), request.app[STOPPING])
+    finally:
+        running.discard(task)
+
+
+def make_question(asked: AskRequest, top_k: int) -> Question:
+    """The question of a request; TOP_K where it names no number of passages."""
+    filters = Filters(documents=tuple(asked.filters.documents))
+    return Question(asked.prompt, asked.top_k or top_k, asked.turns, filters)
+
+
+async def stop_answers(app: web.Application) -> None:
+    """Tell the clients of running answers that the server stops."""
+    app[STOPPING].set()
+    running = app[ANSWERS]
+    for task in [*running]:
+        task.cancel()

@@ -1,0 +1,97 @@
+"""`GET /documents`, the original file, and images of its pages."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import hdrs, web
+from aiohttp.helpers import content_disposition_header
+
+from app.errors import BadRequest, NotFound
+from app.keys import ENGINE, IMAGES
+from database.documents import Box, Document
+
+DEFAULT_ZOOM = 1.5
+
+
+async def list_documents(request: web.Request) -> web.Response:
+    """Every visible document, by name."""
+    engine = request.app[ENGINE]
+    await engine.open_store()
+    documents = [d for d in await engine.store.list_documents() if d.visible]
+    return web.json_response({"documents": [describe(d) for d in sorted(documents, key=lambda d: d.name.lower())]})
+
+
+def describe(document: Document) -> dict[str, Any]:
+    """A document as the page shows it."""
+    return {
+        "id": document.id,
+        "name": document.name,
+        "title": document.title,
+        "language": document.language,
+        "pages": document.page_count,
+        "chunks": document.chunk_count,
+        "size": document.size,
+        "state": document.state,
+        "reason": document.reason,
+        "notes": list(document.notes),
+        "added_at": document.added_at,
+    }
+
+
+async def get_file(request: web.Request) -> web.StreamResponse:
+    """The original PDF, to be shown in the browser."""
+    document = await _find_document(request)
+    response = web.FileResponse(await _find_original(request, document))
+    response.content_type = "application/pdf"
+    response.headers[hdrs.CONTENT_DISPOSITION] = content_disposition_header("inline", filename=document.name)
+    response.headers[hdrs.CACHE_CONTROL] = "private, no-cache"
+    return response
+
+
+async def get_page_image(request: web.Request) -> web.Response:
+    """A page as PNG; `highlight` names a chunk of it, `zoom` is 1 for 72 dots an inch."""
+    document = await _find_document(request)
+    number = int(request.match_info["number"])
+    if not 1 <= number <= document.page_count:
+        raise NotFound(f"{document.name} has {document.page_count} pages; there is no page {number}.")
+    zoom = _read_zoom(request.query.get("zoom", ""))
+    boxes = await _find_boxes(request, document, number)
+    image = await request.app[IMAGES].draw(await _find_original(request, document), number, boxes, zoom)
+    # The address names the bytes of the document, so what it shows only changes with the chunks.
+    return web.Response(body=image, content_type="image/png", headers={hdrs.CACHE_CONTROL: "private, max-age=3600"})
+
+
+def _read_zoom(text: str) -> float:
+    try:
+        zoom = float(text) if text else DEFAULT_ZOOM
+    except ValueError:
+        zoom = math.nan
+    if not math.isfinite(zoom) or zoom <= 0:
+        raise BadRequest(f"zoom={text!r} is no size; give a number such as 1.5.")
+    return zoom
+
+
+async def _find_document(request: web.Request) -> Document:
+    engine = request.app[ENGINE]
+    await engine.open_store()
+    document = await engine.store.get_document(request.match_info["id"])
+    if document is None or not document.visible:
+        raise NotFound("There is no such document; GET /documents lists those there are.")
+    return document
+
+
+async def _find_original(request: web.Request, document: Document) -> Path:
+    path = request.app[ENGINE].originals.path(document.id)
+    if not await asyncio.to_thread(path.is_file):
+        raise NotFound(f"The original of {document.name} is not on this machine; load it again with `make load`.")
+    return path
+
+
+async def _find_boxes(request: web.Request, document: Document, number: int) -> Sequence[Box]:
+    """The rectangles of the chunk to highlight; none when the index has been made anew since."""
+    chunk_id = request.query.get("highlight")
+    chunks = await request.app[ENGINE].store.get_chunks([chunk_id]) if chunk_id else []
+    return [box for c in chunks if (c.document_id, c.page) == (document.id, number) for box in c.boxes]

@@ -1,0 +1,27 @@
+"""`GET /health`: the process lives. `GET /ready`: each part, its state and what to do."""
+
+import asyncio
+from dataclasses import asdict
+
+from aiohttp import web
+
+from app.keys import ENGINE
+
+
+async def get_health(request: web.Request) -> web.Response:
+    """Always 200 while the event loop turns."""
+    return web.json_response({"status": "alive"})
+
+
+async def get_ready(request: web.Request) -> web.Response:
+    """200 when questions can be answered, else 503; the body says what is missing."""
+    engine = request.app[ENGINE]
+    (store, embedder), models = await asyncio.gather(engine.states(), engine.models.states())
+    ready = store.state != "failed" and embedder.state == "ready" and any(m.state == "ready" for m in models)
+    body = {
+        "ready": ready,
+        "store": asdict(store),
+        "embedder": asdict(embedder),
+        "models": [asdict(model) for model in models],
+    }
+    return web.json_response(body, status=200 if ready else 503)

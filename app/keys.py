@@ -1,0 +1,18 @@
+"""What handlers find in the application, by typed keys."""
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from app.engine import Engine
+from app.images import PageImages
+from app.settings import ServerSettings
+
+SETTINGS = web.AppKey("settings", ServerSettings)
+ENGINE = web.AppKey("engine", Engine)
+IMAGES = web.AppKey("images", PageImages)
+ANSWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("answers", set)
+"""The tasks that stream answers now."""
+STOPPING = web.AppKey("stopping", asyncio.Event)
+"""Set when the server is told to stop."""

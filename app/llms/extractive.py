@@ -1,0 +1,84 @@
+"""Answers without a language model: the passages' own best sentences, quoted, each with its source."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+
+from app.events import Service, Token, Usage
+from app.llms import ChatRequest
+from database.embedders import Embedder
+from database.extract import Sentence, choose_sentences, split_passages
+from database.tokens import estimate_tokens
+
+FRAMING = {
+    "pt": "Nenhum modelo de linguagem respondeu; estas são as frases dos documentos que mais se aproximam da pergunta.",
+    "en": "No language model answered; these are the sentences of the documents closest to the question.",
+    "es": "Ningún modelo de lenguaje respondió; estas son las frases de los documentos más cercanas a la pregunta.",
+    "fr": "Aucun modèle de langage n'a répondu ; voici les phrases des documents les plus proches de la question.",
+    "de": "Kein Sprachmodell hat geantwortet; dies sind die Sätze der Dokumente, die der Frage am nächsten kommen.",
+    "it": "Nessun modello linguistico ha risposto; queste sono le frasi dei documenti più vicine alla domanda.",
+}
+NOTHING = {
+    "pt": "Os documentos carregados não têm nada que responda a esta pergunta.",
+    "en": "The loaded documents hold nothing that answers this question.",
+    "es": "Los documentos cargados no contienen nada que responda a esta pregunta.",
+    "fr": "Les documents chargés ne contiennent rien qui réponde à cette question.",
+    "de": "Die geladenen Dokumente enthalten nichts, was diese Frage beantwortet.",
+    "it": "I documenti caricati non contengono nulla che risponda a questa domanda.",
+}
+
+
+class ExtractiveLLM:
+    """Quotes instead of writing. `reason` tells why no model answers and how to start one."""
+
+    model = "extractive"
+
+    def __init__(self, embedder: Embedder, num_ctx: int, reason: str = ""):
+        self.service = Service("extractive", "this machine", True)
+        self.num_ctx = num_ctx
+        self._embedder, self._reason = embedder, reason
+
+    def because(self, reason: str) -> "ExtractiveLLM":
+        """The same, telling another reason."""
+        return ExtractiveLLM(self._embedder, self.num_ctx, reason)
+
+    async def check(self) -> None:
+        """Always ready."""
+
+    def count_tokens(self, text: str) -> int:
+        """An upper estimate; nothing is cut by it, since no window has to be fitted."""
+        return estimate_tokens(text)
+
+    async def aclose(self) -> None:
+        """Nothing to release; the embedder belongs to whoever made it."""
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Token | Usage]:
+        """The framing line, then a quotation for each sentence. Raises `EmbedderError`."""
+        started, count = time.perf_counter_ns(), 0
+        for text in await self._compose(request):
+            count += estimate_tokens(text)
+            yield Token(text)
+        spent = time.perf_counter_ns() - started
+        yield Usage(eval_count=count, total_duration=spent, eval_duration=spent)
+
+    async def _compose(self, request: ChatRequest) -> list[str]:
+        sentences = split_passages([hit.chunk.text for hit in request.hits])
+        if not sentences:
+            return [NOTHING.get(request.language, NOTHING["en"])]
+        best = await self._choose(request, sentences)
+        framing = " ".join(filter(None, (FRAMING.get(request.language, FRAMING["en"]), self._reason)))
+        return [f"*{framing}*", *(_quote(sentence) for sentence in best)]
+
+    async def _choose(self, request: ChatRequest, sentences: Sequence[Sentence]) -> list[Sentence]:
+        question, vectors = await asyncio.gather(
+            self._embedder.embed_query(request.question), self._embedder.embed([s.text for s in sentences])
+        )
+        return choose_sentences(request.question, request.language, sentences, vectors @ question)
+
+
+def _quote(sentence: Sentence) -> str:
+    """A Markdown quotation; a table row keeps its header, and its number stands below the table."""
+    lines = sentence.quote.rstrip("\n").split("\n")
+    number = f"[{sentence.passage + 1}]"
+    quoted = "\n".join(f"> {line}" for line in lines)
+    return f"\n\n{quoted}\n>\n> {number}" if sentence.header else f"\n\n{quoted} {number}"

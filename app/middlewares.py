@@ -1,0 +1,86 @@
+"""What holds for every request, in this order: headers, errors to JSON, the host, the origin."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+
+from app.errors import BadRequest, ForbiddenOrigin
+from app.keys import SETTINGS
+from app.security import SECURITY_HEADERS
+from database.errors import AcervoError
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+
+
+def setup_middlewares(app: web.Application) -> None:
+    """Install all of it."""
+    app.on_response_prepare.append(_add_security_headers)
+    app.middlewares.extend((errors_to_json, check_host, check_origin))
+
+
+async def _add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def error_response(status: int, message: str) -> web.Response:
+    """The one shape of an error before the first byte of an answer."""
+    return web.json_response({"error": message, "status": status}, status=status)
+
+
+@web.middleware
+async def errors_to_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every failure becomes a status and `{"error", "status"}`; what nobody foresaw is logged, not shown."""
+    try:
+        return await handler(request)
+    except AcervoError as error:
+        return error_response(error.status, str(error))
+    except web.HTTPRequestEntityTooLarge as error:
+        limit = request.app[SETTINGS].max_body_kb
+        return error_response(error.status, f"The request is larger than {limit} kB; shorten it or raise MAX_BODY_KB.")
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        response = error_response(error.status, f"{request.path} answers {allowed}, not {request.method}.")
+        response.headers[hdrs.ALLOW] = allowed
+        return response
+    except web.HTTPNotFound as error:
+        return error_response(error.status, f"There is no {request.path} here.")
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return error_response(error.status, error.reason)
+    except ConnectionError:
+        raise
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return error_response(500, "The server failed unexpectedly; its log says why.")
+
+
+@web.middleware
+async def check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer only to known host names, so that a name rebound to this address by its owner gets nothing."""
+    name = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+    allowed = request.app[SETTINGS].host_names
+    if "*" not in allowed and name.strip("[]").lower() not in allowed:
+        raise BadRequest(f"This server does not answer to the host name {name!r}. Add it to ALLOWED_HOSTS.")
+    return await handler(request)
+
+
+def is_cross_origin(request: web.Request) -> bool:
+    """Whether a browser page of another origin asks."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    return origin is not None and origin not in (f"http://{request.host}", f"https://{request.host}")
+
+
+@web.middleware
+async def check_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what a page of an unknown origin would change or ask; CORS alone only hides the answer."""
+    if request.method not in SAFE_METHODS and is_cross_origin(request):
+        origin = request.headers[hdrs.ORIGIN]
+        if origin not in request.app[SETTINGS].origins:
+            raise ForbiddenOrigin(f"Pages of {origin} may not ask here. Add it to CORS_ORIGINS if they should.")
+    return await handler(request)

@@ -1,0 +1,92 @@
+"""Events to the lines of the wire, in the shape of Ollama's chat parts. Pure but for the clock.
+
+`ollama_line` speaks `POST /`, `gemini_line` speaks `POST /gemini`, each as the original client reads it.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, assert_never
+
+from app.events import Done, Event, Failed, Sources, Token
+from database.documents import Hit
+
+
+def encode_line(data: dict[str, Any]) -> bytes:
+    """One object on one line, UTF-8."""
+    # Line separators of Unicode are legal in JSON, but some readers split lines there.
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085").encode() + b"\n"
+
+
+def ollama_line(event: Event, model: str) -> bytes:
+    """The line of `event` for `POST /`; `model` names the one that answers."""
+    match event:
+        case Token(line=bytes() as line):
+            return line + b"\n"
+        case Token(text=text):
+            return encode_line(_part(model, text))
+        case Sources():
+            return encode_line(_part(model, "") | describe_sources(event))
+        case Done():
+            return encode_line(_part(model, "", done=True) | describe_done(event))
+        case Failed(message=message):
+            return encode_line({"error": message})
+        case _:
+            assert_never(event)
+
+
+def gemini_line(event: Event, model: str) -> bytes:
+    """The line of `event` for `POST /gemini`; every line has a `response`."""
+    match event:
+        case Token(text=text):
+            return encode_line({"response": text})
+        case Sources():
+            return encode_line({"response": "", "model": model} | describe_sources(event))
+        case Done():
+            return encode_line({"response": "", "model": model, "done": True} | describe_done(event))
+        case Failed(message=message):
+            return encode_line({"response": message, "error": message})
+        case _:
+            assert_never(event)
+
+
+def _part(model: str, content: str, done: bool = False) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return {"model": model, "created_at": now, "message": {"role": "assistant", "content": content}, "done": done}
+
+
+def describe_sources(event: Sources) -> dict[str, Any]:
+    """The fields of the sources line."""
+    return {"sources": [_describe_hit(n, hit) for n, hit in enumerate(event.hits, 1)], "query": event.query}
+
+
+def _describe_hit(number: int, hit: Hit) -> dict[str, Any]:
+    return {
+        "n": number,
+        "document": hit.document.id,
+        "name": hit.document.name,
+        "title": hit.document.title,
+        "page": hit.chunk.page,
+        "score": round(hit.score, 4),
+        "text": hit.chunk.text,
+        "chunk_id": hit.chunk.id,
+        "boxes": [[round(side, 1) for side in box] for box in hit.chunk.boxes],
+    }
+
+
+def describe_done(event: Done) -> dict[str, Any]:
+    """The fields of the last line."""
+    usage = event.usage
+    return {
+        "done_reason": usage.done_reason,
+        "total_duration": usage.total_duration,
+        "load_duration": usage.load_duration,
+        "prompt_eval_count": usage.prompt_eval_count,
+        "prompt_eval_duration": usage.prompt_eval_duration,
+        "eval_count": usage.eval_count,
+        "eval_duration": usage.eval_duration,
+        "citations": list(event.citations),
+        "left_out": event.left_out,
+        "num_ctx": event.num_ctx,
+        "services": [{"name": s.name, "host": s.host, "local": s.local} for s in event.services],
+    }

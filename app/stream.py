@@ -1,0 +1,96 @@
+"""Writing an answer line by line, each line in one write.
+
+Programs and pages of our own origin get every token at once. A page of another origin gets tokens
+merged into one line per 250 ms: the original client parses only the last line of what has arrived
+when its browser tells it, and would lose the others.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+
+from aiohttp import hdrs, web
+
+from app.events import Event, Failed, Sources, Token
+from database.errors import AcervoError
+
+MERGE_S = 0.25
+HEADERS = {
+    hdrs.CONTENT_TYPE: "application/x-ndjson; charset=utf-8",
+    hdrs.CACHE_CONTROL: "no-store",
+    "X-Accel-Buffering": "no",
+}
+STOPPED = "The server is stopping, so this answer is incomplete. Ask again in a moment."
+
+Encode = Callable[[Event, str], bytes]
+
+
+async def stream_events(
+    request: web.Request, events: AsyncGenerator[Event], encode: Encode, merged: bool, stopping: asyncio.Event
+) -> web.StreamResponse:
+    """Send `events` to the client. What fails before the first event is raised, for a status; what
+    fails later becomes the last line."""
+    async with aclosing(events):
+        first = await anext(events)
+        model = first.model if isinstance(first, Sources) else ""
+        response = web.StreamResponse(headers=HEADERS)
+        await response.prepare(request)
+        lines = _merge(_catch(first, events)) if merged else _catch(first, events)
+        try:
+            async with aclosing(lines):
+                async for event in lines:
+                    await response.write(encode(event, model))
+        except asyncio.CancelledError:
+            if not stopping.is_set():
+                raise
+            await response.write(encode(Failed(STOPPED), model))
+        await response.write_eof()
+    return response
+
+
+async def _catch(first: Event, events: AsyncIterator[Event]) -> AsyncGenerator[Event]:
+    yield first
+    try:
+        async for event in events:
+            yield event
+    except AcervoError as error:
+        yield Failed(str(error))
+
+
+async def _merge(events: AsyncGenerator[Event], pause_s: float = MERGE_S) -> AsyncGenerator[Event]:
+    """The same events, at least `pause_s` apart, the tokens that arrive meanwhile as one."""
+    arrived: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    async def collect() -> None:
+        async with aclosing(events):
+            async for event in events:
+                arrived.put_nowait(event)
+        arrived.put_nowait(None)
+
+    collecting = asyncio.create_task(collect())
+    try:
+        wait_s = 0.0
+        while True:
+            batch = [await arrived.get()]
+            while not arrived.empty():
+                batch.append(arrived.get_nowait())
+            for event in _join_tokens(batch):
+                if event is None:
+                    return
+                await asyncio.sleep(wait_s)
+                yield event
+                wait_s = pause_s
+    finally:
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)
+
+
+def _join_tokens(events: Sequence[Event | None]) -> list[Event | None]:
+    joined: list[Event | None] = []
+    for event in events:
+        last = joined[-1] if joined else None
+        if isinstance(event, Token) and isinstance(last, Token):
+            joined[-1] = Token(last.text + event.text)
+        else:
+            joined.append(Token(event.text) if isinstance(event, Token) else event)
+    return joined

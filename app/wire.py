@@ -1,0 +1,64 @@
+"""What a request may hold, as models that validate it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError, field_validator
+
+from app.errors import BadRequest
+from app.llms import Message
+
+MAX_HISTORY = 100
+MAX_FILTERED = 1000
+
+
+class Turn(BaseModel):
+    """An earlier turn of the conversation."""
+
+    role: Literal["user", "assistant"]
+    content: StrictStr
+
+
+class FilterModel(BaseModel):
+    """Restricts the search to documents, by id."""
+
+    documents: list[StrictStr] = Field(default_factory=list, max_length=MAX_FILTERED)
+
+
+class AskRequest(BaseModel):
+    """The body of `POST /` and `POST /gemini`. Unknown fields are ignored; so is `parametro`, which
+    the original client sends."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    prompt: StrictStr
+    parametro: Any = None
+    history: list[Turn] = Field(default_factory=list, max_length=MAX_HISTORY)
+    filters: FilterModel = Field(default_factory=FilterModel)
+    model: StrictStr | None = None
+    top_k: StrictInt | None = Field(default=None, ge=1, le=50)
+    rewrite: StrictBool = True
+
+    @field_validator("prompt")
+    @classmethod
+    def _not_blank(cls, prompt: str) -> str:
+        if not prompt.strip():
+            raise ValueError("the question is empty")
+        return prompt.strip()
+
+    @property
+    def turns(self) -> list[Message]:
+        """The history as models take it."""
+        return [{"role": turn.role, "content": turn.content} for turn in self.history]
+
+
+def parse_ask(body: bytes) -> AskRequest:
+    """The validated request; raises `BadRequest` that names every wrong field."""
+    try:
+        return AskRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise BadRequest(_describe(error)) from None
+
+
+def _describe(error: ValidationError) -> str:
+    wrong = [f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()]
+    return f'Send JSON such as {{"prompt": "a question"}}. {"; ".join(wrong)}.'
