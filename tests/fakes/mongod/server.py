@@ -17,6 +17,7 @@ from tests.fakes.mongod.mongot import MongotOptions
 from tests.fakes.mongod.scram import Scram
 from tests.fakes.mongod.wire import EXHAUST_ALLOWED, MORE_TO_COME, Doc, Request, WireError, pack_reply, read_request
 
+STEPPED_DOWN = {91, 10107, 11600}
 HELLO = ("hello", "ismaster", "isMaster")
 
 
@@ -31,13 +32,16 @@ class FakeMongod:
         self.mongot = MongotOptions(**options)  # type: ignore[arg-type]
         self.commands = Commands(self.mongot)
         self.faults = Faults()
-        self.seen: list[str] = []
-        """The commands answered, in order, handshakes left out."""
+        self.seen: list[Doc] = []
+        """The commands that came, in order, those befallen by faults too; handshakes left out."""
         self.port = 0
         self._users = users or {}
         self._advertised = advertised
         self._reply_ids = itertools.count(1)
         self._process = ObjectId()
+        self._elections = 0
+        self.elected = asyncio.Event()
+        """Set, and replaced by a new one, when waiting hellos are to be answered at once."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
@@ -69,6 +73,10 @@ class FakeMongod:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def names(self) -> list[str]:
+        """The names of the commands that came."""
+        return [next(iter(body)) for body in list(self.seen)]
 
     def fail(self, command: str = "", **fault: object) -> None:
         """Let a `Fault` befall coming commands."""
@@ -105,12 +113,14 @@ class FakeMongod:
         task = asyncio.current_task()
         assert task
         self._connections.add(task)
-        try:
-            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, WireError, asyncio.CancelledError):
-                await _Connection(self, reader, writer).serve()
-        finally:
-            self._connections.discard(task)
-            writer.transport.abort()
+        # A cancelled task would make asyncio's own callback on connection tasks complain.
+        ends = (asyncio.IncompleteReadError, ConnectionError, WireError, asyncio.CancelledError)
+        with contextlib.suppress(*ends):
+            await _Connection(self, reader, writer).serve()
+        writer.transport.abort()
+        with contextlib.suppress(*ends):
+            await writer.wait_closed()
+        self._connections.discard(task)
 
     def hello(self) -> Doc:
         """The reply of a primary that is the only member of its replica set."""
@@ -119,7 +129,7 @@ class FakeMongod:
             "helloOk": True,
             "ismaster": True,
             "isWritablePrimary": True,
-            "topologyVersion": {"processId": self._process, "counter": Int64(6)},
+            "topologyVersion": self._topology_version(),
             "hosts": [me],
             "setName": "rs-localdev",
             "setVersion": 1,
@@ -135,6 +145,20 @@ class FakeMongod:
             "readOnly": False,
             "ok": 1.0,
         }
+
+    def _topology_version(self) -> Doc:
+        return {"processId": self._process, "counter": Int64(6 + self._elections)}
+
+    def step_down(self) -> Doc:
+        """No longer primary: what an error adds, so that drivers can tell old news from new."""
+        self._elections += 1
+        return {"topologyVersion": self._topology_version()}
+
+    def step_up(self) -> None:
+        """Primary again: answer the waiting hellos."""
+        self._elections += 1
+        elected, self.elected = self.elected, asyncio.Event()
+        elected.set()
 
     def next_id(self) -> int:
         """A request id for a reply."""
@@ -173,22 +197,29 @@ class _Connection:
         """An awaitable hello: one answer each `maxAwaitTimeMS` for as long as the client listens."""
         response_to = request.id
         while True:
-            await asyncio.sleep(request.body["maxAwaitTimeMS"] / 1000)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._server.elected.wait(), request.body["maxAwaitTimeMS"] / 1000)
             more = MORE_TO_COME if request.flags & EXHAUST_ALLOWED else 0
             response_to = await self._send(self._server.hello(), response_to, more)
             if not more:
                 return
 
     async def _answer(self, request: Request) -> bool:
+        if request.name not in HELLO and not request.name.startswith("sasl"):
+            self._server.seen.append(request.body)
         fault = self._server.faults.take(request.name) or Fault()
         await asyncio.sleep(fault.delay_s)
         if fault.hang_up == "before":
             return False
         refused = CommandError(fault.code, fault.message).reply(request.body)
+        if fault.code in STEPPED_DOWN:
+            refused |= self._server.step_down()
         reply = refused if fault.code else self._run(request)
         if fault.hang_up:
             return False
         await self._send(reply, request.id)
+        if fault.code in STEPPED_DOWN:
+            self._server.step_up()
         return True
 
     def _run(self, request: Request) -> Doc:
@@ -202,7 +233,6 @@ class _Connection:
                 return self._login.proceed(body)
         except CommandError as error:
             return error.reply(body)
-        self._server.seen.append(name)
         if self._login and not self._login.user and name != "endSessions":
             return CommandError(13, f"Command {name} requires authentication").reply(body)
         return self._server.commands.run(name, body)
