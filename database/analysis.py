@@ -93,10 +93,14 @@ def find_common(rows: Sequence[str], share: float = COMMON_SHARE) -> tuple[str, 
 
 @cache
 def _identifier() -> Any:
-    import py3langid
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    py3langid.set_languages(list(STEMMERS))
-    return py3langid
+    whole = LanguageIdentifier.from_model_file(MODEL_FILE)
+    whole.set_languages(list(STEMMERS))
+    # A new identifier of the six languages alone: the whole model would stay in memory otherwise.
+    return LanguageIdentifier(
+        whole.nb_ptc, whole.nb_pc, whole.nb_classes, whole.tk_nextmove, whole.tk_output, tk_row=whole.tk_row
+    )
 
 
 def detect_language(text: str, among: Iterable[str] = STEMMERS) -> str:

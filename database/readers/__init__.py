@@ -10,8 +10,9 @@ from pathlib import Path
 
 from database.documents import Reading
 from database.errors import ReadError
-from database.readers import pdf
 from database.readers.cache import PageCache, Range
+from database.readers.opening import Facts, inspect
+from database.readers.pdf import Mode, convert
 from database.readers.pieces import RawPage, assemble_pages
 from database.readers.reporting import choose_title, describe, name_pages
 from database.readers.worker import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout, run_limited
@@ -49,13 +50,13 @@ class DocumentReader:
         notes = (*describe(pages, facts.repaired, self._settings.ocr), *(r.note for r in ranges if r.note))
         return Reading(choose_title(facts.title, pages, path), pages, notes)
 
-    async def _inspect(self, path: Path, cache: PageCache) -> pdf.Facts:
+    async def _inspect(self, path: Path, cache: PageCache) -> Facts:
         kept = await asyncio.to_thread(cache.load_facts)
-        if kept is not None and kept.keys() == pdf.Facts.__annotations__.keys():
-            return pdf.Facts(**kept)
+        if kept is not None and kept.keys() == Facts.__annotations__.keys():
+            return Facts(**kept)
         async with self._slots:
             facts = await run_limited(
-                pdf.inspect,
+                inspect,
                 path,
                 self._settings.max_file_mb,
                 timeout_s=self._settings.read_timeout_s,
@@ -67,7 +68,7 @@ class DocumentReader:
     async def _convert_all(self, path: Path, cache: PageCache, total: int, on_pages: Progress) -> list[Range]:
         done = 0
 
-        async def convert(numbers: range) -> Range:
+        async def convert_range(numbers: range) -> Range:
             nonlocal done
             converted = await self._convert_range(path, cache, numbers)
             done += len(numbers)
@@ -77,7 +78,7 @@ class DocumentReader:
         starts = range(1, total + 1, RANGE_PAGES)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(convert(range(s, min(s + RANGE_PAGES, total + 1)))) for s in starts]
+                tasks = [group.create_task(convert_range(range(s, min(s + RANGE_PAGES, total + 1)))) for s in starts]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         return [task.result() for task in tasks]
@@ -105,9 +106,9 @@ class DocumentReader:
                 " READ_MEMORY_MB, or print the file to a new PDF and load that."
             ) from None
 
-    async def _convert(self, path: Path, numbers: Sequence[int], mode: pdf.Mode) -> tuple[RawPage, ...]:
+    async def _convert(self, path: Path, numbers: Sequence[int], mode: Mode) -> tuple[RawPage, ...]:
         pages = await run_limited(
-            pdf.convert,
+            convert,
             path,
             list(numbers),
             mode,

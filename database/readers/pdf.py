@@ -1,19 +1,21 @@
-"""What is done to a PDF inside a worker process: look at it, convert some of its pages.
+"""Converts pages of a PDF inside a worker process; they come back as plain, small values.
 
-The only module, with `render.py`, that uses the PDF library; it imports it inside its functions,
-so that importing this module costs nothing. Everything comes back as plain, small values.
+The PDF library is imported inside functions, so that importing this module costs nothing.
 """
 
 import importlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from database.documents import Box
 from database.errors import ReadError
+from database.readers.opening import PRELOAD, load_library, open_document
 from database.readers.pieces import HEADINGS, Piece, RawPage, clean_block
+
+__all__ = ["PRELOAD", "Mode", "convert"]
 
 Mode = Literal["layout", "text", "ocr"]
 
@@ -22,51 +24,8 @@ MAX_LAYOUT_POINTS = 6_000
 length and 730 MB at 10,000 (A0 is 3,370 points long)."""
 MIN_LAYOUT_SHARE = 0.5
 """Layout that keeps a smaller share of a page's letters has missed the page (sideways text)."""
-SNIFF_BYTES = 1024
 OCR_DPI = 200
 TESSDATA = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tesseract-ocr/4.00/tessdata", "/usr/share/tessdata")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a PDF before its pages are converted."""
-
-    page_count: int
-    title: str
-    repaired: bool
-
-
-def PRELOAD() -> None:
-    """Import what conversions need, once, before processes are forked for them."""
-    onnxruntime: Any = importlib.import_module("onnxruntime")
-
-    class OneThread(onnxruntime.SessionOptions):  # type: ignore[misc]
-        """Conversions run side by side: threads inside each only get in each other's way (5.2
-        instead of 3.5 CPU-seconds for 8 pages on 2 cores), and a fork would not carry them over."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.intra_op_num_threads = 1
-
-    onnxruntime.SessionOptions = OneThread
-    importlib.import_module("pymupdf4llm")
-
-
-def inspect(path: Path, max_file_mb: int) -> Facts:
-    """Look at a file without converting it. Raises `ReadError` for what cannot be read at all."""
-    _check_bytes(path, max_file_mb)
-    with open_document(path) as document:
-        if document.needs_pass:
-            raise ReadError(
-                "It is protected by a password. Remove the password (for example with"
-                " `qpdf --decrypt --password=… in.pdf out.pdf`) and load the file again."
-            )
-        if not document.is_pdf:
-            raise ReadError("It is not a PDF, whatever its name says. Export it as PDF.")
-        if document.page_count == 0:
-            raise ReadError("It has no pages. Export or download the file again.")
-        title = (document.metadata or {}).get("title") or ""
-        return Facts(document.page_count, title.strip(), bool(document.is_repaired))
 
 
 def convert(path: Path, numbers: Sequence[int], mode: Mode, ocr_language: str) -> list[RawPage]:
@@ -82,41 +41,6 @@ def convert(path: Path, numbers: Sequence[int], mode: Mode, ocr_language: str) -
             blank = [page for page in small if page.made_by == "nothing"]
             pages = _replace(pages, _recognise(document, blank, ocr_language))
         return pages
-
-
-def _check_bytes(path: Path, max_file_mb: int) -> None:
-    size = path.stat().st_size
-    if size == 0:
-        raise ReadError("It is empty (0 bytes). Copy or download the file again.")
-    if size > max_file_mb << 20:
-        raise ReadError(f"It has {size >> 20} MB, more than MAX_FILE_MB={max_file_mb}. Split it or raise that setting.")
-    with path.open("rb") as file:
-        start = file.read(SNIFF_BYTES)
-    if b"%PDF-" not in start:
-        raise ReadError(f"It is not a PDF but {_name_format(start)}. Export it as PDF.")
-
-
-def _name_format(start: bytes) -> str:
-    known = {b"PK\x03\x04": "a ZIP or Office file", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image"}
-    for magic, name in known.items():
-        if start.startswith(magic):
-            return name
-    return "a web page" if b"<html" in start.lower() else "something else"
-
-
-def load_library() -> Any:
-    """The module `pymupdf`, whose calls carry no types."""
-    return importlib.import_module("pymupdf")
-
-
-def open_document(path: Path) -> Any:
-    """An open `pymupdf.Document`; close it. Raises `ReadError` when the file is damaged."""
-    pymupdf = load_library()
-    pymupdf.TOOLS.mupdf_display_errors(False)
-    try:
-        return pymupdf.open(path)
-    except (pymupdf.FileDataError, pymupdf.mupdf.FzErrorBase):
-        raise ReadError("It is damaged and cannot be opened. Copy or download the file again.") from None
 
 
 def _read_text(document: Any, number: int) -> RawPage:

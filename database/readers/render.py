@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from database.documents import Box
 from database.errors import ReadError
-from database.readers.pdf import PRELOAD, load_library, open_document
+from database.readers.opening import PRELOAD, load_library, open_document
 from database.readers.worker import run_limited
 from database.settings import IndexSettings
 
 MAX_PIXELS = 4_000_000
+MIN_ZOOM = 0.1
 YELLOW = np.array([1.0, 0.92, 0.5])
 """Red, green and blue that light is multiplied by."""
 
@@ -45,7 +46,7 @@ def draw_page(path: Path, number: int, boxes: Sequence[Box], zoom: float) -> byt
             raise ReadError(f"There is no page {number}; the document has {document.page_count}.")
         page = document[number - 1]
         page.remove_rotation()  # boxes are in coordinates as displayed
-        zoom = min(zoom, math.sqrt(MAX_PIXELS / (page.rect.width * page.rect.height)))
+        zoom = min(max(zoom, MIN_ZOOM), math.sqrt(MAX_PIXELS / (page.rect.width * page.rect.height)))
         picture = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False)
         pixels = np.frombuffer(picture.samples, np.uint8).reshape(picture.height, picture.width, 3)
         shaded = pymupdf.Pixmap(pymupdf.csRGB, picture.width, picture.height, _shade(pixels, boxes, zoom), False)

@@ -56,10 +56,10 @@ class Outcome:
     out_of_memory: bool = False
 
 
-def main(control_fd: int) -> None:
+def main(control_fd: int, idle_s: float = IDLE_S) -> None:
     """Serve tasks from `control_fd` until it closes; in a forked child, run that child's task."""
     with socket.socket(fileno=control_fd) as control:
-        job = _Zygote(control).serve()
+        job = _Zygote(control).serve(idle_s)
     if job is not None:
         _run(*job)
 
@@ -77,12 +77,12 @@ class _Zygote:
         self._selector.register(control, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)
 
-    def serve(self) -> tuple[Task, socket.socket] | None:
+    def serve(self, idle_s: float) -> tuple[Task, socket.socket] | None:
         """Return None when there is nothing left to serve, or, in a child, what it has to do."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         while True:
-            events = self._selector.select(IDLE_S)
+            events = self._selector.select(idle_s)
             if not events and not self._children:
                 return None
             for key, _ in events:
