@@ -19,8 +19,8 @@ export function fileAddress(documentId, page = 1) {
   return `/documents/${encodeURIComponent(documentId)}/file#page=${page}`;
 }
 
-/** The image of the page of a source, its passage highlighted. */
+/** The image of the page of a source, its passage highlighted, sharp enough to be enlarged. */
 export function pageImageAddress(source) {
-  const page = `/documents/${encodeURIComponent(source.document)}/pages/${source.page}.png`;
-  return source.chunk_id ? `${page}?highlight=${encodeURIComponent(source.chunk_id)}` : page;
+  const query = new URLSearchParams({ zoom: "2", highlight: source.chunk_id ?? "" });
+  return `/documents/${encodeURIComponent(source.document)}/pages/${source.page}.png?${query}`;
 }

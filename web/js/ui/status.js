@@ -27,6 +27,6 @@ function describeStatus(answering, readiness) {
 
 /** What the first part that is not ready says about itself. */
 function findDetail(readiness) {
-  const parts = [readiness.store, readiness.embedder, readiness.model];
+  const parts = [readiness.store, readiness.embedder, ...(readiness.models ?? [])];
   return parts.find((part) => part?.detail && part.state !== "ready")?.detail ?? "";
 }

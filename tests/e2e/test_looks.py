@@ -1,0 +1,110 @@
+"""How the page adapts: small screens, dark, languages, no documents, no libraries."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.e2e.conftest import OpenPage
+from tests.e2e.servers import Server, run_server
+from tests.e2e.test_asking import ANSWER, ask, wait_for_phase
+from tests.fakes.ollama import FakeOllama
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def find_overflow(page: Page) -> int:
+    """By how many pixels the page is wider than the window."""
+    width: int = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return width
+
+
+@pytest.mark.parametrize("width", [390, 360])
+@pytest.mark.parametrize("locale", ["pt-BR", "fr-FR"])
+async def test_nothing_overflows_on_a_phone(
+    open_page: OpenPage, server: Server, ollama: FakeOllama, width: int, locale: str
+) -> None:
+    ollama.switches.answer = f"{ANSWER}\n\n{'long' * 60}\n\n| {'wide column | ' * 12}\n|{'---|' * 12}\n"
+    page = await open_page(server.url, viewport={"width": width, "height": 740}, locale=locale)
+    await expect(page.locator(".example").first).to_be_visible()
+    assert await find_overflow(page) <= 0
+    turn = await ask(page)
+    await wait_for_phase(turn, "done")
+    assert await find_overflow(page) <= 0
+    await turn.locator(".answer .chip").first.click()
+    panel = page.get_by_role("complementary")
+    await expect(panel.locator("img")).to_be_visible()
+    assert await find_overflow(page) <= 0
+    box = await panel.bounding_box()
+    assert box is not None
+    assert (box["x"], box["width"]) == (0, width)
+    await page.keyboard.press("Escape")
+    await expect(turn.locator(".answer .chip").first).to_be_focused()
+
+
+async def test_dark_by_the_system_and_by_choice(open_page: OpenPage, server: Server) -> None:
+    page = await open_page(server.url, color_scheme="dark")
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = await page.evaluate(background)
+    await page.get_by_role("button", name="Switch between light and dark").click()
+    light = await page.evaluate(background)
+    assert sum(map(int, dark[4:-1].split(","))) < 150 < 600 < sum(map(int, light[4:-1].split(",")))
+    await page.reload()
+    await page.locator("#question").wait_for()
+    assert await page.evaluate(background) == light
+
+
+async def test_the_language_is_the_browsers_and_can_be_switched(
+    open_page: OpenPage, server: Server, ollama: FakeOllama
+) -> None:
+    ollama.switches.answer = ANSWER
+    page = await open_page(server.url, locale="pt-BR")
+    await expect(page.locator("html")).to_have_attribute("lang", "pt-BR")
+    await expect(page.locator("#question")).to_have_attribute("placeholder", "Pergunte aos documentos")
+    turn = await ask(page)
+    await wait_for_phase(turn, "done")
+    await page.locator("#question").fill("um rascunho")
+    await page.locator("#language").select_option("es")
+    await expect(page.locator("html")).to_have_attribute("lang", "es")
+    await expect(page.locator("#question")).to_have_value("um rascunho")
+    await expect(turn.locator(".answer h4")).to_have_text("In short")
+    await expect(turn.locator(".sources h3")).to_have_text("Fuentes")
+    await page.reload()
+    await expect(page.get_by_role("heading", level=2)).to_have_text("¿Qué quieres saber?")
+
+
+async def test_the_documents_are_listed(open_page: OpenPage, server: Server) -> None:
+    page = await open_page(server.url)
+    await expect(page.locator(".loaded")).to_have_text("1 document, 6 pages.")
+    await page.get_by_role("button", name="1 document").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("guia-do-acervo.pdf")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+
+
+async def test_an_empty_collection_says_how_to_fill_it(open_page: OpenPage, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    async with run_server(tmp_path / "data", tmp_path / "none", OLLAMA_HOST="http://127.0.0.1:9") as own:
+        page = await open_page(own.url)
+        await expect(page.get_by_role("heading", level=2)).to_have_text("No documents yet")
+        await expect(page.locator(".empty code")).to_have_text("make load")
+
+
+async def test_without_libraries_answers_are_plain_text(
+    open_page: OpenPage, server: Server, ollama: FakeOllama
+) -> None:
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=404)
+
+    ollama.switches.answer = ANSWER
+    page = await open_page(server.url, allow_errors=True)
+    await page.context.route("**/lib/**", refuse)
+    await page.reload()
+    await expect(page.locator(".plain-notice")).to_contain_text("plain text")
+    turn = await ask(page)
+    await wait_for_phase(turn, "done")
+    await expect(turn.locator(".answer")).to_contain_text("**three ways**")
+    await expect(turn.locator(".answer")).to_contain_text("<img src=x")
+    await turn.locator(".answer .chip").first.click()
+    await expect(page.get_by_role("complementary").locator("img")).to_be_visible()
