@@ -90,9 +90,11 @@ class Engine:
         return self._retriever
 
     async def choose_llm(self, route: Route) -> LLM:
-        """The model for this route; extracts tell why no model answers."""
+        """The model for this route; extracts that stand in for a model tell how to start it."""
         llm = await self.models.choose(route)
-        return self.extractive.because(self.models.reason) if llm is self.extractive else llm
+        if llm is self.extractive and self.models.reason:
+            return self.extractive.instead_of(self._settings.ollama_model)
+        return llm
 
     @property
     def services(self) -> list[Service]:

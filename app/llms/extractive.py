@@ -18,6 +18,14 @@ FRAMING = {
     "de": "Kein Sprachmodell hat geantwortet; dies sind die Sätze der Dokumente, die der Frage am nächsten kommen.",
     "it": "Nessun modello linguistico ha risposto; queste sono le frasi dei documenti più vicine alla domanda.",
 }
+HINT = {
+    "pt": "Para respostas escritas: `ollama serve`, depois `ollama pull {model}`.",
+    "en": "For written answers: `ollama serve`, then `ollama pull {model}`.",
+    "es": "Para respuestas escritas: `ollama serve`, luego `ollama pull {model}`.",
+    "fr": "Pour des réponses rédigées : `ollama serve`, puis `ollama pull {model}`.",
+    "de": "Für geschriebene Antworten: `ollama serve`, dann `ollama pull {model}`.",
+    "it": "Per risposte scritte: `ollama serve`, poi `ollama pull {model}`.",
+}
 NOTHING = {
     "pt": "Os documentos carregados não têm nada que responda a esta pergunta.",
     "en": "The loaded documents hold nothing that answers this question.",
@@ -29,18 +37,19 @@ NOTHING = {
 
 
 class ExtractiveLLM:
-    """Quotes instead of writing. `reason` tells why no model answers and how to start one."""
+    """Quotes instead of writing. `wanted` is the Ollama model that would answer if it were there;
+    the answer then tells how to start it."""
 
     model = "extractive"
 
-    def __init__(self, embedder: Embedder, num_ctx: int, reason: str = ""):
+    def __init__(self, embedder: Embedder, num_ctx: int, wanted: str = ""):
         self.service = Service("extractive", "this machine", True)
         self.num_ctx = num_ctx
-        self._embedder, self._reason = embedder, reason
+        self._embedder, self._wanted = embedder, wanted
 
-    def because(self, reason: str) -> "ExtractiveLLM":
-        """The same, telling another reason."""
-        return ExtractiveLLM(self._embedder, self.num_ctx, reason)
+    def instead_of(self, wanted: str) -> "ExtractiveLLM":
+        """The same, in place of the Ollama model `wanted`."""
+        return ExtractiveLLM(self._embedder, self.num_ctx, wanted)
 
     async def check(self) -> None:
         """Always ready."""
@@ -54,19 +63,20 @@ class ExtractiveLLM:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Token | Usage]:
         """The framing line, then a quotation for each sentence. Raises `EmbedderError`."""
-        started, count = time.perf_counter_ns(), 0
+        started = time.perf_counter_ns()
         for text in await self._compose(request):
-            count += estimate_tokens(text)
             yield Token(text)
-        spent = time.perf_counter_ns() - started
-        yield Usage(eval_count=count, total_duration=spent, eval_duration=spent)
+        # No token was generated, so no rate can be made of the counts.
+        yield Usage(total_duration=time.perf_counter_ns() - started)
 
     async def _compose(self, request: ChatRequest) -> list[str]:
         sentences = split_passages([hit.chunk.text for hit in request.hits])
         if not sentences:
             return [NOTHING.get(request.language, NOTHING["en"])]
         best = await self._choose(request, sentences)
-        framing = " ".join(filter(None, (FRAMING.get(request.language, FRAMING["en"]), self._reason)))
+        framing = FRAMING.get(request.language, FRAMING["en"])
+        if self._wanted:
+            framing += " " + HINT.get(request.language, HINT["en"]).format(model=self._wanted)
         return [f"*{framing}*", *(_quote(sentence) for sentence in best)]
 
     async def _choose(self, request: ChatRequest, sentences: Sequence[Sentence]) -> list[Sentence]:
