@@ -116,6 +116,15 @@ def test_database_never_imports_app() -> None:
     assert not [path for path in modules if "app" in imported(path)]
 
 
+@pytest.mark.parametrize(
+    ("library", "home"),
+    [("motor", "database/stores/mongo_client.py"), ("langchain_mongodb", "database/stores/mongo_write.py")],
+)
+def test_a_library_on_its_way_out_stays_in_one_module(library: str, home: str) -> None:
+    modules = [path for folder in ("app", "database") for path in (ROOT / folder).rglob("*.py")]
+    assert [path for path in modules if library in imported(path)] == [ROOT / home]
+
+
 def test_no_module_is_a_drawer_for_everything() -> None:
     assert not [path for folder in ("app", "database") for path in (ROOT / folder).rglob("utils.py")]
     assert not [folder for folder in ("app/common", "database/common", "common") if (ROOT / folder).exists()]
