@@ -23,7 +23,7 @@ from database.errors import IndexMismatch, IndexNotReady, SettingsError, StoreEr
 from database.settings import ROOT, IndexSettings
 from database.stores import Store, make_store
 from database.stores.mongo_client import address_of, client_options
-from database.stores.mongo_index import TEXT_DEFINITION, vector_definition
+from database.stores.mongo_definitions import TEXT_DEFINITION, vector_definition
 from tests.fakes.mongod import FakeMongod
 from tests.store_contract import (
     DIMENSION,
@@ -400,7 +400,10 @@ async def test_thousands_of_documents(store: Store) -> None:
     query = unit_vectors("question", 1)[0]
     for n in range(1001):
         await store.put_document(replace(make_document(f"many {n}", [])[0], version="v1"))
-    pairs = {key: make_document(key, [f"gato {n}" for n in range(6)]) for key in ("shown", "hidden", "stale", "gone")}
+    sizes = {"hidden": 40, "stale": 6, "gone": 6, "shown": 6}
+    pairs = {key: make_document(key, ["gato"] * size) for key, size in sizes.items()}
+    for key in ("hidden", "stale"):
+        pairs[key][1].vectors[:] = query
     await publish(store, *pairs.values())
     await store.put_document(replace(pairs["hidden"][0], state="failed"))
     await store.put_document(replace(pairs["stale"][0], version="v2"))
@@ -506,6 +509,14 @@ async def test_what_cannot_get_better_is_not_tried_again(server: FakeMongod, sto
             await store.list_documents()
         server.faults.clear()
         assert server.names().count("find") == 1
+
+
+async def test_a_page_larger_than_mongodb_takes(store: Store) -> None:
+    document, contents = make_document("a", ["gato"])
+    huge = replace(contents.pages[0], text="x" * 17_000_000)
+    with pytest.raises(StoreError, match="16 MB"):
+        await store.publish(document, replace(contents, pages=[huge]))
+    assert await store.count() == Counts(0, 0, 0)
 
 
 # Other programs, and the event loop

@@ -1,29 +1,26 @@
-"""Reaching MongoDB: the client, and what each failure means for a person.
+"""Reaching MongoDB: the client, and one way to send it anything.
 
 Everything that pymongo may raise passes through `Connection.call`, which tries again where that can
-help and turns the rest into `StoreError`s. The only place that reads an error's text is `mongot_text`:
-mongod reports whatever mongot says under one code.
+help and turns the rest into `StoreError`s.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
+from bson.errors import BSONError
 from pymongo.errors import (
     AutoReconnect,
-    BulkWriteError,
     ConfigurationError,
-    ConnectionFailure,
     NetworkTimeout,
-    OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
 )
 
-from database.errors import IndexMismatch, IndexNotReady, SettingsError, StoreError, StoreUnavailable
+from database.errors import SettingsError, StoreError
 from database.settings import IndexSettings
+from database.stores.mongo_errors import explain
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -33,27 +30,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-REBUILD = "python database/main.py --reindex"
 RETRY_DELAYS_S = (0.1, 0.5)
 """Between attempts after a connection broke. Every command that the store sends may be repeated."""
 SOCKET_TIMEOUT_FACTOR = 6
 """A command may take this many times MONGODB_TIMEOUT_S; searches get MONGODB_TIMEOUT_S itself."""
-
-
-class Code:
-    """The codes of mongod that have a meaning of their own here."""
-
-    HOST_UNREACHABLE = 6
-    FROM_MONGOT = 8
-    UNAUTHORIZED = 13
-    AUTHENTICATION_FAILED = 18
-    TOO_SLOW = 50
-    SEARCH_SERVICE_AWAY = 125
-    SEARCH_NOT_ENABLED = 31082
-
-
-_BUILDING = re.compile(r"not initialized|NOT_STARTED|INITIAL_SYNC")
-_DIMENSIONS = re.compile(r"indexed with (\d+) dimensions but queried with (\d+)")
 
 
 def address_of(uri: str) -> str:
@@ -79,12 +59,6 @@ def client_options(uri: str, timeout_s: float) -> dict[str, Any]:
     if single and not given & {"replicaset", "directconnection", "loadbalanced"}:
         options["directConnection"] = True
     return options
-
-
-def mongot_text(error: OperationFailure) -> str:
-    """What mongot said: the only sign that tells its failures apart."""
-    message: str = (error.details or {}).get("errmsg", "")
-    return message.rpartition("caused by ::")[2].strip()
 
 
 class Connection:
@@ -133,70 +107,32 @@ class Connection:
             try:
                 return await work()
             except (NetworkTimeout, ServerSelectionTimeoutError) as error:
-                raise self.explain(error) from error
+                raise self._explain(error) from error
             except AutoReconnect:
                 await asyncio.sleep(delay_s)
-            except PyMongoError as error:
-                raise self.explain(error) from error
+            except (PyMongoError, BSONError) as error:
+                raise self._explain(error) from error
         try:
             return await work()
-        except PyMongoError as error:
-            raise self.explain(error) from error
+        except (PyMongoError, BSONError) as error:
+            raise self._explain(error) from error
 
-    def explain(self, error: PyMongoError) -> StoreError:
-        """What a failure means and what to do about it."""
-        if isinstance(error, NetworkTimeout):
-            return StoreUnavailable(
-                f"MongoDB at {self.address} does not answer in time. Look at its load, or raise MONGODB_TIMEOUT_S."
-            )
-        if isinstance(error, ConnectionFailure):
-            return StoreUnavailable(
-                f"No MongoDB answers at {self.address}. Start it with `docker compose up -d mongodb`, "
-                "or unset MONGODB_URI to use the embedded store."
-            )
-        if isinstance(error, OperationFailure):
-            return self._explain_refusal(error)
-        return StoreError(f"MongoDB at {self.address} failed ({type(error).__name__}). Look at its log.")
+    async def find(self, name: str, query: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
+        """All rows of a collection that meet a query."""
+        return await self.call(lambda: self.database[name].find(query, **options).to_list(None))
 
-    def _explain_refusal(self, error: OperationFailure) -> StoreError:
-        match error.code:
-            case Code.AUTHENTICATION_FAILED | Code.UNAUTHORIZED:
-                return StoreError(
-                    f"MongoDB at {self.address} refused the login or the rights of its user. "
-                    "Correct user and password in MONGODB_URI (both stand in .env for the Docker stack)."
-                )
-            case Code.SEARCH_NOT_ENABLED:
-                return StoreError(
-                    f"MongoDB at {self.address} runs without its search process. Use MongoDB Atlas Local "
-                    "(`docker compose up -d mongodb`), or unset MONGODB_URI to use the embedded store."
-                )
-            case Code.SEARCH_SERVICE_AWAY | Code.HOST_UNREACHABLE:
-                return IndexNotReady(
-                    f"The search process of MongoDB at {self.address} is still starting; this takes up to two "
-                    "minutes. Should it last, look at `docker compose logs mongodb`."
-                )
-            case Code.TOO_SLOW:
-                return StoreUnavailable(
-                    f"MongoDB at {self.address} needed longer than MONGODB_TIMEOUT_S={self.timeout_s:g} for a search."
-                )
-            case Code.FROM_MONGOT:
-                return _explain_mongot(mongot_text(error))
-        return StoreError(f"MongoDB at {self.address} refused: {_first_message(error)} (code {error.code}).")
+    async def aggregate(self, name: str, pipeline: list[dict[str, Any]], **options: Any) -> list[dict[str, Any]]:
+        """All rows at the end of a pipeline over a collection."""
+        return await self.call(lambda: self.database[name].aggregate(pipeline, **options).to_list(None))
 
+    async def replace(self, name: str, row: dict[str, Any]) -> None:
+        """Write one row, in place of the one with its `_id` if there is one."""
+        await self.call(lambda: self.database[name].replace_one({"_id": row["_id"]}, row, upsert=True))
 
-def _explain_mongot(text: str) -> StoreError:
-    if _BUILDING.search(text):
-        return IndexNotReady("The search index is still being built. Wait a moment and ask again.")
-    if dimensions := _DIMENSIONS.search(text):
-        return IndexMismatch(
-            f"The index holds vectors of {dimensions[1]} dimensions, the embedder makes {dimensions[2]}. "
-            f"Set EMBEDDER back, or rebuild the index with `{REBUILD}`."
-        )
-    return StoreError(f"MongoDB's search process refused: {text}")
+    async def delete(self, name: str, query: dict[str, Any]) -> int:
+        """Delete all rows that meet a query; how many went."""
+        result = await self.call(lambda: self.database[name].delete_many(query))
+        return result.deleted_count
 
-
-def _first_message(error: OperationFailure) -> str:
-    """The server's own words; of a bulk write its first error's, which leaves the documents out."""
-    details = error.details or {}
-    first = details.get("writeErrors", [{}])[:1] if isinstance(error, BulkWriteError) else [details]
-    return str(first[0].get("errmsg", "")) if first else ""
+    def _explain(self, error: PyMongoError | BSONError) -> StoreError:
+        return explain(error, self.address, self.timeout_s)

@@ -10,12 +10,26 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pymongo.operations import SearchIndexModel
 
 from database.errors import IndexMismatch, IndexNotReady, StoreError
-from database.stores.mongo_client import REBUILD, Connection
+from database.stores.mongo_client import Connection
+from database.stores.mongo_definitions import (
+    SIMILARITY,
+    TEXT_DEFINITION,
+    TEXT_INDEX,
+    VECTOR_INDEX,
+    dimension_of,
+    marked_stage,
+    paths_of,
+    unit_vector,
+    vector_definition,
+    vector_field,
+    vector_stage,
+)
+from database.stores.mongo_errors import REBUILD
 from database.stores.mongo_rows import Row
 
 if TYPE_CHECKING:
@@ -23,41 +37,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VECTOR_INDEX = "vector_index"
-TEXT_INDEX = "text_index"
-SIMILARITY = "cosine"
-FILTER_PATHS = ("document_id", "release", "last")
 POLL_S = (0.05, 0.1, 0.2, 0.5)
 """Pauses between looks; the last one repeats."""
 BATCH = 200
 """Documents waited for with one probe."""
-
-# Terms come analysed, so the index only splits at spaces; positions are of no use and not kept.
-_TERMS = {"type": "string", "analyzer": "lucene.whitespace", "indexOptions": "freqs", "store": False}
-_TOKEN = {"type": "token"}
-TEXT_DEFINITION: Row = {
-    "mappings": {
-        "dynamic": False,
-        "fields": {
-            "words": _TERMS,
-            "grams": _TERMS,
-            "document_id": _TOKEN,
-            "release": _TOKEN,
-            "last": {"type": "boolean"},
-        },
-    }
-}
-
-
-def vector_definition(dimension: int) -> Row:
-    """The vector index's definition."""
-    vector = {"type": "vector", "path": "embedding", "numDimensions": dimension, "similarity": SIMILARITY}
-    return {"fields": [vector, *({"type": "filter", "path": path} for path in FILTER_PATHS)]}
-
-
-def unit_vector(dimension: int) -> list[float]:
-    """Something to probe a vector index with."""
-    return [1.0] + [0.0] * (dimension - 1)
 
 
 class _IndexMissing(IndexNotReady):
@@ -100,7 +83,7 @@ class SearchIndexes:
                 raise IndexNotReady(f"The search index {name} is still being built. Wait a moment and ask again.")
         if dimension is not None:
             self._compare(rows, dimension)
-        await self._probe(_dimension_of(rows[VECTOR_INDEX]))
+        await self._probe(dimension_of(rows[VECTOR_INDEX]))
 
     async def wait_for(self, releases: Sequence[str], dimension: int) -> None:
         """Return when every window of these releases is found by both indexes."""
@@ -109,7 +92,7 @@ class SearchIndexes:
 
     async def _wait_for_batch(self, releases: Sequence[str], dimension: int) -> None:
         query = {"release": {"$in": list(releases)}, "last": True}
-        written = await self._connection.call(lambda: self._windows.find(query, {"release": 1}).to_list(None))
+        written = await self._connection.find("windows", query, projection={"release": 1})
         missing = {row["release"] for row in written}
 
         async def all_found() -> bool:
@@ -124,11 +107,11 @@ class SearchIndexes:
         """Those of `releases` whose last window both indexes know."""
         options = {"limit": len(releases), "exact": True, "filter": {"release": {"$in": releases}, "last": True}}
         by_vector = await self._find(vector_stage(unit_vector(dimension), options))
-        return by_vector & await self._find(_marked_stage(releases), len(releases))
+        return by_vector & await self._find(marked_stage(releases), len(releases))
 
     async def _find(self, stage: Row, limit: int = 0) -> set[str]:
         pipeline = [stage, *([{"$limit": limit}] if limit else []), {"$project": {"_id": 0, "release": 1}}]
-        rows = await self._connection.call(lambda: self._windows.aggregate(pipeline).to_list(None))
+        rows = await self._connection.aggregate("windows", pipeline)
         return {row["release"] for row in rows}
 
     async def _list(self) -> dict[str, Row]:
@@ -139,7 +122,7 @@ class SearchIndexes:
         """Raise `IndexMismatch` unless an index that exists suits vectors of this dimension."""
         if VECTOR_INDEX not in rows:
             return
-        vector = _vector_field(rows[VECTOR_INDEX])
+        vector = vector_field(rows[VECTOR_INDEX])
         found = (vector.get("numDimensions"), vector.get("similarity"))
         if found != (dimension, SIMILARITY):
             raise IndexMismatch(
@@ -154,7 +137,7 @@ class SearchIndexes:
             if name not in rows:
                 model = SearchIndexModel(definition, name, kind)
                 await self._connection.call(partial(self._windows.create_search_index, model))
-            elif not _paths(definition) <= _paths(rows[name]["latestDefinition"]):
+            elif not paths_of(definition) <= paths_of(rows[name]["latestDefinition"]):
                 await self._connection.call(partial(self._windows.update_search_index, name, definition))
 
     async def _are_ready(self) -> bool:
@@ -164,13 +147,13 @@ class SearchIndexes:
             _require_healthy(row)
         if len(named) < 2 or not all(row["queryable"] and row["status"] == "READY" for row in named):
             return False
-        await self._probe(_dimension_of(rows[VECTOR_INDEX]))
+        await self._probe(dimension_of(rows[VECTOR_INDEX]))
         return True
 
     async def _probe(self, dimension: int) -> None:
         """Ask both indexes something; raises `IndexNotReady` while they cannot answer."""
         await self._find(vector_stage(unit_vector(dimension), {"limit": 1, "exact": True}))
-        await self._find(_marked_stage(["none"]), 1)
+        await self._find(marked_stage(["none"]), 1)
 
     async def _poll(self, done: Callable[[], Awaitable[bool]]) -> None:
         """Ask `done` again until it says so; what is not ready yet may be so later."""
@@ -204,30 +187,3 @@ def _require_healthy(row: Row) -> None:
             f"MongoDB could not build the search index {row['name']}: {' '.join(filter(None, messages))} "
             f"Rebuild it with `{REBUILD}`."
         )
-
-
-def vector_stage(vector: Sequence[float], options: Row) -> Row:
-    """A `$vectorSearch` stage."""
-    return {"$vectorSearch": {"index": VECTOR_INDEX, "path": "embedding", "queryVector": list(vector), **options}}
-
-
-def _marked_stage(releases: Sequence[str]) -> Row:
-    """A `$search` stage for the last windows of releases."""
-    conditions = [{"in": {"path": "release", "value": list(releases)}}, {"equals": {"path": "last", "value": True}}]
-    return {"$search": {"index": TEXT_INDEX, "compound": {"filter": conditions}}}
-
-
-def _vector_field(row: Row) -> Row:
-    fields = row["latestDefinition"].get("fields", [])
-    return next((f for f in fields if f["type"] == "vector" and f["path"] == "embedding"), {})
-
-
-def _dimension_of(row: Row) -> int:
-    return int(_vector_field(row)["numDimensions"])
-
-
-def _paths(definition: Mapping[str, Any]) -> set[str]:
-    """The fields that an index of either kind covers."""
-    if "mappings" in definition:
-        return set(definition["mappings"].get("fields", {}))
-    return {field["path"] for field in definition.get("fields", [])}

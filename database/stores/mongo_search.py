@@ -13,11 +13,10 @@ been deleted under the search, which then would see half of it, and the search i
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from database.documents import Candidate, Candidates, Filters, SearchQuery
 from database.stores.mongo_client import Connection
-from database.stores.mongo_index import TEXT_INDEX, vector_stage
+from database.stores.mongo_definitions import TEXT_INDEX, vector_stage
 from database.stores.mongo_rows import Row
 
 MAX_RELEASES = 1000
@@ -55,6 +54,13 @@ class Scope:
         return {"mustNot": [{"in": {"path": "document_id", "value": list(self.hidden)}}]} if self.hidden else {}
 
 
+async def read_releases(connection: Connection, document_ids: Sequence[str]) -> dict[str, str]:
+    """Of these documents those that may be seen, with the release that counts."""
+    query = {"_id": {"$in": list(document_ids)}, "searchable": True}
+    rows = await connection.find("documents", query, projection={"release": 1})
+    return {row["_id"]: row["release"] for row in rows}
+
+
 class Searcher:
     """Runs `SearchQuery`s over one connection."""
 
@@ -69,7 +75,7 @@ class Searcher:
             if not scope.releases:
                 return Candidates()
             views = await self._run_views(query, scope)
-            current = await self.read_releases(_documents(views))
+            current = await read_releases(self._connection, _documents(views))
             same = await self._unchanged(scope, views, current)
             views = [[row for row in rows if current.get(row["document_id"]) == row["release"]] for rows in views]
             if same:
@@ -77,32 +83,25 @@ class Searcher:
         vector, words, grams = (_best(rows, query.limit) for rows in views)
         return Candidates([Candidate(c.window_id, c.chunk_id, 2 * c.score - 1) for c in vector], words, grams)
 
-    async def read_releases(self, document_ids: Sequence[str]) -> dict[str, str]:
-        """The releases that may be seen of these documents."""
-        rows = await self._find_documents({"_id": {"$in": list(document_ids)}, "searchable": True})
-        return {row["_id"]: row["release"] for row in rows}
-
-    async def _find_documents(self, query: Row, limit: int = 0) -> Rows:
-        fields = {"release": 1, "window_count": 1}
-        documents = self._connection.database["documents"]
-        return await self._connection.call(lambda: documents.find(query, fields, limit=limit).to_list(None))
-
     async def _read_scope(self, filters: Filters) -> Scope:
         chosen: Row = {"_id": {"$in": list(filters.documents)}} if filters.documents else {}
         limit = 0 if filters.documents else MAX_RELEASES + 1
-        rows = await self._find_documents({"searchable": True, **chosen}, limit)
+        fields = {"release": 1, "window_count": 1}
+        query = {"searchable": True, **chosen}
+        rows = await self._connection.find("documents", query, projection=fields, limit=limit)
         releases = {row["_id"]: row["release"] for row in rows}
         if filters.documents or len(rows) <= MAX_RELEASES:
             few = sum(row["window_count"] for row in rows) < EXACT_WINDOWS
             return Scope(releases, complete=True, exact=few or bool(filters.documents))
-        hidden = await self._find_documents({"searchable": False, "release": {"$ne": ""}}, MAX_RELEASES)
+        query = {"searchable": False, "release": {"$ne": ""}}
+        hidden = await self._connection.find("documents", query, projection=["_id"], limit=MAX_RELEASES)
         return Scope(releases, complete=False, exact=False, hidden=tuple(row["_id"] for row in hidden))
 
     async def _unchanged(self, scope: Scope, views: list[Rows], current: Mapping[str, str]) -> bool:
         """Whether the documents seen still are as they were when the search began."""
         if not scope.complete:
             return all(current.get(r["document_id"], r["release"]) == r["release"] for rows in views for r in rows)
-        now = await self.read_releases(list(scope.releases))
+        now = await read_releases(self._connection, list(scope.releases))
         return now == scope.releases
 
     async def _run_views(self, query: SearchQuery, scope: Scope) -> list[Rows]:
@@ -134,9 +133,8 @@ class Searcher:
     async def _aggregate(self, pipeline: list[Row], score: str) -> Rows:
         fields: Row = {"_id": 0, "window_id": 1, "chunk_id": 1, "document_id": 1, "release": 1}
         pipeline = [*pipeline, {"$project": fields | {"score": {"$meta": score}}}]
-        windows = self._connection.database["windows"]
-        options: dict[str, Any] = {"maxTimeMS": int(self._connection.timeout_s * 1000)}
-        return await self._connection.call(lambda: windows.aggregate(pipeline, **options).to_list(None))
+        time_ms = int(self._connection.timeout_s * 1000)
+        return await self._connection.aggregate("windows", pipeline, maxTimeMS=time_ms)
 
 
 def _documents(views: Sequence[Rows]) -> list[str]:

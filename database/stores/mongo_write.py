@@ -12,7 +12,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_mongodb import MongoDBAtlasVectorSearch
 
 from database.documents import Contents, Document, Vector
-from database.stores.mongo_index import VECTOR_INDEX
+from database.stores.mongo_definitions import VECTOR_INDEX
 from database.stores.mongo_rows import window_ids, window_metadata
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tests.fakes.mongod.mongot import (
     update_search_index,
 )
 from tests.fakes.mongod.pipeline import run_pipeline
-from tests.fakes.mongod.storage import Collection, Mirror
+from tests.fakes.mongod.storage import Collection, Mirror, WriteResult
 from tests.fakes.mongod.wire import Doc
 
 FIRST_BATCH = 101
@@ -143,9 +143,15 @@ class Commands:
 
     def _update(self, command: Doc) -> Doc:
         collection = self._made(command)
-        results = [collection.update(statement) for statement in command["updates"]]
+        results: list[WriteResult] = []
+
+        def run(statement: Doc) -> int:
+            results.append(collection.update(statement))
+            return results[-1].matched
+
+        reply = self._each(command["updates"], command, run)
         upserted = [{"index": i, "_id": r.upserted} for i, r in enumerate(results) if r.upserted is not MISSING]
-        reply = {"n": sum(r.matched for r in results), "nModified": sum(r.modified for r in results), "ok": 1.0}
+        reply |= {"nModified": sum(result.modified for result in results)}
         return reply | ({"upserted": upserted} if upserted else {})
 
     def _find_and_modify(self, command: Doc) -> Doc:

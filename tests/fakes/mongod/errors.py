@@ -19,6 +19,7 @@ CODE_NAMES = {
     125: "CommandFailed",
     197: "InvalidIndexSpecificationOption",
     238: "NotImplemented",
+    10334: "BSONObjectTooLarge",
     10107: "NotWritablePrimary",
     11000: "DuplicateKey",
     11600: "InterruptedAtShutdown",

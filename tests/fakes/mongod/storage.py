@@ -14,6 +14,7 @@ from tests.fakes.mongod.errors import CommandError
 from tests.fakes.mongod.matching import MISSING, apply_update, matches, value_at
 from tests.fakes.mongod.wire import Doc
 
+MAX_BYTES = 16_777_216
 Array = np.ndarray[Any, Any]
 
 
@@ -101,7 +102,10 @@ class Collection:
         return (doc for doc in list(self.docs.values()) if matches(doc, query))
 
     def put(self, doc: Doc) -> None:
-        """Write a document whole."""
+        """Write a document whole; error 10334 when it is too large."""
+        size = len(bson.encode(doc))
+        if size > MAX_BYTES:
+            raise CommandError(10334, f"BSONObj size: {size} is invalid. Size must be between 0 and {MAX_BYTES}")
         key = key_of(doc["_id"])
         self.docs[key] = doc
         self.mirror.record(key, doc)

@@ -1,0 +1,107 @@
+"""Pages, chunks and windows in MongoDB: written under a release, read while it counts, dropped after."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from pymongo import ReplaceOne
+
+from database.documents import Chunk, Contents, Document, Page, Window
+from database.stores import mongo_rows as rows
+from database.stores.mongo_client import Connection
+from database.stores.mongo_rows import Row
+from database.stores.mongo_search import TRIES, read_releases
+
+if TYPE_CHECKING:
+    from pymongo.collection import Collection
+
+COLLECTIONS = ("pages", "chunks", "windows")
+
+
+def _import_writer() -> Callable[["Collection[Row]", Document, Contents], None]:
+    from database.stores.mongo_write import write_windows
+
+    return write_windows
+
+
+class ContentsRows:
+    """The rows of contents over one connection."""
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+
+    async def write(self, document: Document, contents: Contents) -> None:
+        """Write all rows of a document under its version. Writing them again replaces them."""
+        await self._replace("pages", rows.page_rows(document, contents.pages))
+        await self._replace("chunks", rows.chunk_rows(document, contents.chunks))
+        write_windows = await asyncio.to_thread(_import_writer)
+        windows = self._connection.database["windows"].delegate
+        await self._connection.call(lambda: asyncio.to_thread(write_windows, windows, document, contents))
+
+    async def _replace(self, name: str, written: Sequence[Row]) -> None:
+        operations = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in written]
+        if operations:
+            collection = self._connection.database[name]
+            await self._connection.call(lambda: collection.bulk_write(operations, ordered=False))
+
+    async def delete(self, query: Row) -> int:
+        """Delete the rows that meet a query in every collection; how many windows went."""
+        return [await self._connection.delete(name, query) for name in COLLECTIONS][-1]
+
+    async def drop(self) -> None:
+        """Drop the collections, and with `windows` the search indexes."""
+        for name in COLLECTIONS:
+            await self._connection.call(self._connection.database[name].drop)
+
+    async def sweep(self) -> int:
+        """Delete the rows of releases that no record names; how many windows went."""
+        documents = await self._connection.find("documents", {}, projection={"release": 1})
+        kept = {row["release"] for row in documents}
+        return [await self._sweep(name, kept) for name in COLLECTIONS][-1]
+
+    async def _sweep(self, name: str, kept: set[str]) -> int:
+        pipeline: list[Row] = [{"$sort": {"release": 1}}, {"$group": {"_id": "$release"}}]
+        groups = await self._connection.aggregate(name, pipeline)
+        orphans = [group["_id"] for group in groups if group["_id"] not in kept]
+        return sum([await self._connection.delete(name, {"release": release}) for release in orphans])
+
+    async def get_page(self, document_id: str, number: int) -> Page | None:
+        """One page of a searchable document."""
+        for _ in range(TRIES):
+            releases = await read_releases(self._connection, [document_id])
+            if not releases:
+                return None
+            page_id = rows.page_id(releases[document_id], number)
+            if found := await self._connection.find("pages", {"_id": page_id}):
+                return rows.read_page(found[0])
+            if await read_releases(self._connection, [document_id]) == releases:
+                return None  # not replaced while it was read: the document has no such page
+        return None
+
+    async def get_chunks(self, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Chunks of searchable documents in the order asked."""
+        chunks: dict[str, Chunk] = {}
+        for _ in range(TRIES):
+            found = await self._connection.find("chunks", {"chunk_id": {"$in": list(chunk_ids)}})
+            releases = await read_releases(self._connection, list({row["document_id"] for row in found}))
+            current = [row for row in found if releases.get(row["document_id"]) == row["release"]]
+            chunks = {row["chunk_id"]: rows.read_chunk(row) for row in current}
+            if not any(row["document_id"] in releases and row["chunk_id"] not in chunks for row in found):
+                break  # otherwise a document was replaced between the two reads
+        return [chunks[chunk_id] for chunk_id in chunk_ids if chunk_id in chunks]
+
+    async def sample_windows(self, limit: int) -> list[Window]:
+        """The windows with the smallest ids of searchable documents."""
+        documents = await self._connection.find("documents", {"searchable": True}, projection={"release": 1})
+        releases = {row["release"] for row in documents}
+        return await self._connection.call(lambda: self._sample(releases, limit))
+
+    async def _sample(self, releases: set[str], limit: int) -> list[Window]:
+        sample: list[Window] = []
+        cursor = self._connection.database["windows"].find({}, {"embedding": 0}).sort("window_id", 1)
+        async for row in cursor:
+            if len(sample) == limit:
+                break
+            if row["release"] in releases:
+                sample.append(rows.read_window(row))
+        return sample
