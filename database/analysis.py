@@ -7,6 +7,7 @@ Snowball: https://snowballstem.org
 """
 
 import re
+import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +29,9 @@ GRAM = 4
 COMMON_SHARE = 0.10
 """Terms in more than this share of the windows are dropped from questions: they cost most of the
 time of a search and decide little of it."""
+
+_STEMMING = threading.Lock()
+"""A stemmer keeps the word it works on, and documents are analysed in several threads."""
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -55,7 +59,8 @@ def _stemmer(language: str) -> Any:
 def _stem(word: str, language: str) -> str:
     if language not in STEMMERS or any(c.isdigit() for c in word):
         return word
-    return str(_stemmer(language).stemWord(word))
+    with _STEMMING:
+        return str(_stemmer(language).stemWord(word))
 
 
 def words(text: str, language: str) -> list[str]:
