@@ -469,6 +469,19 @@ class StoreContract:
         await store.wait_until_searchable([new.id])
         assert set(ids((await store.search(query)).words)) == window_ids(new_contents)
 
+    async def test_a_version_that_keeps_ids_never_hides_them(self, store: Store) -> None:
+        old, contents = make_document("a", [f"gato {i}" for i in range(60)])
+        await publish(store, (old, contents))
+        new = replace(old, version="v2", title="New")
+        replacing = asyncio.create_task(store.publish(new, contents))
+        asked = [chunk.id for chunk in contents.chunks]
+        while not replacing.done():
+            assert await store.get_chunks(asked) == list(contents.chunks)
+            assert set(ids((await store.search(ask("gato"))).words)) == window_ids(contents)
+            assert await store.get_page(old.id, 20) == contents.pages[19]
+        await replacing
+        assert await store.get_document(old.id) == new
+
     async def test_two_stores_see_each_others_writes(self, store: Store, open_store: OpenStore) -> None:
         other = await open_store()
         first, second = make_document("a", ["gato preto"]), make_document("b", ["gato branco", "rato"])
