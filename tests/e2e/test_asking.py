@@ -88,6 +88,22 @@ async def test_sources_lead_to_their_page(open_page: OpenPage, server: Server, o
     assert (document.status, document.headers["content-type"]) == (200, "application/pdf")
 
 
+async def test_a_page_that_cannot_be_drawn_leaves_its_passage(
+    open_page: OpenPage, server: Server, ollama: FakeOllama
+) -> None:
+    ollama.switches.answer = ANSWER
+    page = await open_page(server.url, allow_errors=True)
+    await page.context.route("**/*.png*", lambda route: route.fulfill(status=503))
+    turn = await ask(page)
+    await wait_for_phase(turn, "done")
+    excerpt = (await turn.locator(".source .excerpt").first.inner_text())[:30]
+    await turn.locator(".source").first.click()
+    panel = page.get_by_role("complementary")
+    await expect(panel.locator(".panel-state")).to_contain_text("could not be drawn")
+    await expect(panel.get_by_role("img")).to_have_count(0)
+    await expect(panel.locator("blockquote")).to_contain_text(excerpt[:12])
+
+
 async def test_the_keyboard_alone_is_enough(open_page: OpenPage, server: Server, ollama: FakeOllama) -> None:
     ollama.switches.answer = ANSWER
     page = await open_page(server.url)
@@ -172,8 +188,8 @@ async def test_a_follow_up_carries_what_was_said(open_page: OpenPage, server: Se
 async def test_the_view_follows_until_the_reader_scrolls_away(
     open_page: OpenPage, server: Server, ollama: FakeOllama
 ) -> None:
-    ollama.switches.answer, ollama.switches.token_delay_s = SLOW.replace("word ", "word\n\n"), 0.02
     ollama.switches.answer = "\n\n ".join(f"paragraph {n}" for n in range(400))
+    ollama.switches.token_delay_s = 0.02
     page = await open_page(server.url)
     turn = await ask(page)
     scroller = page.get_by_role("region", name="Conversation")

@@ -19,8 +19,11 @@ export function fileAddress(documentId, page = 1) {
   return `/documents/${encodeURIComponent(documentId)}/file#page=${page}`;
 }
 
+/** Pixels of a page image for each point of the page. */
+export const IMAGE_ZOOM = 2;
+
 /** The image of the page of a source, its passage highlighted, sharp enough to be enlarged. */
 export function pageImageAddress(source) {
-  const query = new URLSearchParams({ zoom: "2", highlight: source.chunk_id ?? "" });
+  const query = new URLSearchParams({ zoom: String(IMAGE_ZOOM), highlight: source.chunk_id ?? "" });
   return `/documents/${encodeURIComponent(source.document)}/pages/${source.page}.png?${query}`;
 }

@@ -58,6 +58,7 @@ export default {
   "answer.searched": "Searched for: {query}",
   "answer.local": "Stayed on this machine",
   "answer.remote": "Sent to {services}",
+  "answer.quoted": "Quoted from the documents without a language model",
   "answer.speed": "{speed} tokens/s",
   "answer.leftOut": {
     one: "{n} passage did not fit the model's window",

@@ -59,6 +59,7 @@ export default {
   "answer.searched": "Búsqueda hecha: {query}",
   "answer.local": "No salió de esta máquina",
   "answer.remote": "Enviado a {services}",
+  "answer.quoted": "Citado de los documentos, sin modelo de lenguaje",
   "answer.speed": "{speed} tokens/s",
   "answer.leftOut": {
     one: "{n} pasaje no cupo en la ventana del modelo",

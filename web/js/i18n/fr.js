@@ -59,6 +59,7 @@ export default {
   "answer.searched": "Recherche effectuée : {query}",
   "answer.local": "Resté sur cette machine",
   "answer.remote": "Envoyé à {services}",
+  "answer.quoted": "Cité des documents, sans modèle de langage",
   "answer.speed": "{speed} jetons/s",
   "answer.leftOut": {
     one: "{n} passage ne tenait pas dans la fenêtre du modèle",

@@ -59,6 +59,7 @@ export default {
   "answer.searched": "Busca feita: {query}",
   "answer.local": "Ficou nesta máquina",
   "answer.remote": "Enviado a {services}",
+  "answer.quoted": "Citado dos documentos, sem modelo de linguagem",
   "answer.speed": "{speed} tokens/s",
   "answer.leftOut": {
     one: "{n} trecho não coube na janela do modelo",

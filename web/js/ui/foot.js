@@ -3,18 +3,23 @@
 import { formatNumber, t } from "../i18n/index.js";
 import { h } from "./dom.js";
 
+const QUOTING = "extractive";
+
 /** A paragraph, or null for an answer without its last line. */
 export function describeFoot(answer, question) {
   const { summary } = answer;
   if (!summary) return null;
   const remote = summary.services.filter((service) => !service.local);
+  // Sentences that are quoted as they stand were not written by a model, at no speed worth a number.
+  const quoted = summary.model === QUOTING;
   const parts = [
+    quoted ? t("answer.quoted") : summary.model,
     describePlace(summary.services, remote),
-    summary.tokensPerSecond > 0 && t("answer.speed", { speed: formatSpeed(summary.tokensPerSecond) }),
+    !quoted && summary.tokensPerSecond > 0 && t("answer.speed", { speed: formatSpeed(summary.tokensPerSecond) }),
     summary.leftOut > 0 && t("answer.leftOut", { n: summary.leftOut }),
     answer.query && answer.query !== question && t("answer.searched", { query: answer.query }),
   ].filter(Boolean);
-  return h("p", { class: remote.length ? "foot remote" : "foot" }, [summary.model, ...parts].filter(Boolean).join(" · "));
+  return h("p", { class: remote.length ? "foot remote" : "foot" }, parts.join(" · "));
 }
 
 function describePlace(services, remote) {

@@ -1,9 +1,12 @@
 /** The panel that shows the page a source stands on, its passage highlighted. */
 
-import { fileAddress, pageImageAddress } from "../api/server.js";
+import { IMAGE_ZOOM, fileAddress, pageImageAddress } from "../api/server.js";
 import { t } from "../i18n/index.js";
 import { createAnswerView } from "../render/markdown.js";
 import { h, icon, iconButton } from "./dom.js";
+
+/** How much of the page stays in sight above the passage. */
+const LEAD_PX = 48;
 
 /** @param {{store: object, libraries: object | null, showSource: Function, hideSource: () => void}} page */
 export function createPagePanel(page) {
@@ -58,26 +61,48 @@ function passage(libraries, text) {
 
 function pageImage(source) {
   const state = h("p", { class: "panel-state" }, t("panel.loading"));
+  const frame = h("div", { class: "page-frame", "data-state": "loading" }, state);
   const image = h("img", {
     alt: t("panel.image", { page: source.page, name: source.name }),
     src: pageImageAddress(source),
-    onload: () => state.remove(),
+    onload: () => {
+      frame.dataset.state = "shown";
+      state.remove();
+      revealPassage(image, source.boxes ?? []);
+    },
     onerror: () => {
-      zoom.remove();
+      frame.dataset.state = "failed";
       state.textContent = t("panel.failed");
     },
   });
-  const zoom = h(
+  frame.append(zoomButton(image));
+  return frame;
+}
+
+/** Shows the page twice as wide, and back. */
+function zoomButton(image) {
+  const button = h(
     "button",
     {
       type: "button",
       class: "page-image",
       "aria-label": t("panel.zoom"),
       "aria-pressed": "false",
-      onclick: () => zoom.setAttribute("aria-pressed", String(zoom.getAttribute("aria-pressed") !== "true")),
+      onclick: () => button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true")),
     },
     image,
     icon("zoom"),
   );
-  return h("div", { class: "page-frame" }, state, zoom);
+  return button;
+}
+
+/** Scroll the panel so far that the passage is in sight. `boxes` are in points of the page. */
+function revealPassage(image, boxes) {
+  const panel = image.closest(".panel");
+  if (!panel || boxes.length === 0) return;
+  const scale = (IMAGE_ZOOM * image.clientHeight) / image.naturalHeight;
+  const top = image.getBoundingClientRect().top - panel.getBoundingClientRect().top + panel.scrollTop;
+  const first = Math.min(...boxes.map((box) => box[1])) * scale + top;
+  const last = Math.max(...boxes.map((box) => box[3])) * scale + top;
+  if (last > panel.clientHeight) panel.scrollTop = Math.min(first - LEAD_PX, last - panel.clientHeight / 2);
 }
