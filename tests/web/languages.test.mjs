@@ -32,9 +32,17 @@ test("every key that the page asks for exists, and none is left over", () => {
   const used = new Set([...source.matchAll(/"([a-z]+(?:\.[a-zA-Z]+)+)"/g)].map((match) => match[1]));
   const keys = Object.keys(dictionaries.en);
   const built = keys.filter((key) => /^documents\.(state\.|loading|failed)/.test(key));
-  assert.deepEqual(keys.filter((key) => !used.has(key) && !built.includes(key)), [], "left over");
+  assert.deepEqual(
+    keys.filter((key) => !used.has(key) && !built.includes(key)),
+    [],
+    "left over",
+  );
   const asked = [...source.matchAll(/\bt\(\s*"([\w.]+)"/g)].map((match) => match[1]);
-  assert.deepEqual(asked.filter((key) => !keys.includes(key)), [], "missing");
+  assert.deepEqual(
+    asked.filter((key) => !keys.includes(key)),
+    [],
+    "missing",
+  );
 });
 
 test("the remembered language comes first, then the browser's, then English", () => {

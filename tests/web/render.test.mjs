@@ -15,12 +15,14 @@ const TEXTS = {
   prose: "# Title\n\nA paragraph with **bold** [1]\nand a second line.\n\nAnother [2, 3].\n***\nEnd",
   lists: "Before\n- a\n- b\n  - c\n\n  more of b\n- d\n\n\n1. one\n2. two\n\n   ```js\n   x\n   ```\n3. three\n\nAfter",
   code: "Text\n```python\ndef f():\n    return '[1]'\n\n# not a heading\n```\n~~~\n```\n~~~\n\n    indented\n\n    more\ntail",
-  tables: "Sums:\n\n| a | b |\n|---|--:|\n| 1 | [2] |\n| 3 | 4 |\nnot a row?\n\n| lone | pipe\n\nsetext\n===\nsetext\n---\n",
+  tables:
+    "Sums:\n\n| a | b |\n|---|--:|\n| 1 | [2] |\n| 3 | 4 |\nnot a row?\n\n| lone | pipe\n\nsetext\n===\nsetext\n---\n",
   quotes: "> quote\ncontinued lazily\n\n> another\n> - list\n>\n> ```\n> code\n> ```\n\nplain\n> interrupts\n",
   html: "<div>\nblock\n</div>\n\ntext <b>bold</b> a<br>b H<sub>2</sub>O\n\n<!-- a\n\ncomment -->\n\n<script>\nalert(1)\n\n</script>\n\nend",
   early: "[ref]: https://example.org 'T'\n\nSee [ref] and [other][ref].\n\nAgain [ref].",
   unicode: "Ação, coração\u2028e 😀 emoji\r\n\r\n- item\r\n- ítem 2\r\n\r\nfim [1]\r\n",
-  hostile: "````\n```\n````\n***bold\n\n* * *\n\n-\n\n#\n\n[[1]](x) ![i](y) [a](javascript:alert(1)) `[1]` \\[1\\]\n\n\t tab\n",
+  hostile:
+    "````\n```\n````\n***bold\n\n* * *\n\n-\n\n#\n\n[[1]](x) ![i](y) [a](javascript:alert(1)) `[1]` \\[1\\]\n\n\t tab\n",
 };
 
 const makeGrammar = () => createGrammar(marked, () => 3);
@@ -77,7 +79,10 @@ test("finished blocks are not read again", () => {
   blocks.update("# One\n\nTwo\n\nThree\n");
   read.length = 0;
   blocks.update("# One\n\nTwo\n\nThree\nmore");
-  assert.ok(read.every((text) => text.startsWith("Three")), JSON.stringify(read));
+  assert.ok(
+    read.every((text) => text.startsWith("Three")),
+    JSON.stringify(read),
+  );
 });
 
 test("half a line does not finish a block", () => {
@@ -111,17 +116,26 @@ test("a numbered list of sources at the end defines no links", () => {
 });
 
 test("raw HTML, images and other schemes come out as text", () => {
-  const html = render("<img src=x onerror=alert(1)> <b>x</b> ![alt](https://example.org/i.png) [l](javascript:alert(1))");
+  const html = render(
+    "<img src=x onerror=alert(1)> <b>x</b> ![alt](https://example.org/i.png) [l](javascript:alert(1))",
+  );
   assert.doesNotMatch(html, /<(?!\/?p>)/);
   assert.match(html, /alt/);
 });
 
 test("plain text is cut at its citations and nothing is lost", () => {
-  assert.deepEqual(splitCitations("a [1, 2] b [9]", 3), ["a ", { raw: "[1, 2]", numbers: [1, 2], unknown: [] }, " b [9]"]);
+  assert.deepEqual(splitCitations("a [1, 2] b [9]", 3), [
+    "a ",
+    { raw: "[1, 2]", numbers: [1, 2], unknown: [] },
+    " b [9]",
+  ]);
   assert.deepEqual(findCited("x [3] y [1] z [3, 1] [7]", 3), [3, 1]);
 });
 
 test("an excerpt has the words of the Markdown and not its marks", () => {
-  assert.equal(stripMarkdown("## Net _sales_\n\n**Up** 3 * 4 in snake_case\n- item"), "Net sales Up 3 * 4 in snake_case item");
+  assert.equal(
+    stripMarkdown("## Net _sales_\n\n**Up** 3 * 4 in snake_case\n- item"),
+    "Net sales Up 3 * 4 in snake_case item",
+  );
   assert.equal(stripMarkdown("|a|b|\n|---|--:|\n|1<br>2|3|"), "a b 1 2 3");
 });

@@ -62,7 +62,10 @@ test("history holds the recent turns that have an answer, oldest first", () => {
     ["c", "answer c", "d", "answer d", "f", "answer f"],
   );
   turns[3].answer.value = { ...emptyAnswer(), phase: "stopped", text: "x".repeat(20_000) };
-  assert.deepEqual(makeHistory(turns).map((message) => message.role), ["user", "assistant"]);
+  assert.deepEqual(
+    makeHistory(turns).map((message) => message.role),
+    ["user", "assistant"],
+  );
 });
 
 test("an answer grows by its events", () => {
@@ -113,7 +116,10 @@ after(() => {
 const ask = (prompt, signal = new AbortController().signal) => collect(askQuestion({ prompt, history: [] }, signal));
 
 test("a whole answer ends with done", async () => {
-  assert.deepEqual((await ask("whole")).map((event) => event.type), ["token", "done"]);
+  assert.deepEqual(
+    (await ask("whole")).map((event) => event.type),
+    ["token", "done"],
+  );
 });
 
 for (const [prompt, kind, message] of [

@@ -31,7 +31,10 @@ let mounted = [];
 let opener = null;
 let readyTimer = 0;
 
-await Promise.all([useLanguage(preferredLanguage()), loadLibraries().then((libraries) => (page.libraries = libraries))]);
+await Promise.all([
+  useLanguage(preferredLanguage()),
+  loadLibraries().then((libraries) => (page.libraries = libraries)),
+]);
 mount();
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) hideSource();
@@ -53,7 +56,13 @@ function mount() {
   root.replaceChildren(
     h("a", { class: "skip", href: "#question" }, t("app.skip")),
     header.element,
-    h("main", {}, log.element, page.libraries ? null : h("p", { class: "notice plain-notice" }, t("app.plain")), composer.element),
+    h(
+      "main",
+      {},
+      log.element,
+      page.libraries ? null : h("p", { class: "notice plain-notice" }, t("app.plain")),
+      composer.element,
+    ),
     panel.element,
     documents.element,
   );

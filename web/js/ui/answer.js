@@ -15,7 +15,12 @@ export function createAnswer(page, turn) {
   const answer = () => turn.answer.value;
   const open = (n, opener) => page.showSource(turn, n, opener);
   const body = h("div", { class: "answer", onclick: (event) => onChipClick(event, open) });
-  const waiting = h("p", { class: "waiting" }, h("span", { class: "pulse", "aria-hidden": "true" }), t("status.searching"));
+  const waiting = h(
+    "p",
+    { class: "waiting" },
+    h("span", { class: "pulse", "aria-hidden": "true" }),
+    t("status.searching"),
+  );
   const after = h("div", { class: "after" });
   const sources = createSources(open);
   const element = h(

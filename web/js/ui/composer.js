@@ -22,10 +22,20 @@ export function createComposer(page) {
       submit();
     },
   });
-  const send = h("button", { type: "submit", class: "send", "aria-label": t("composer.send"), title: t("composer.send") }, icon("send"));
+  const send = h(
+    "button",
+    { type: "submit", class: "send", "aria-label": t("composer.send"), title: t("composer.send") },
+    icon("send"),
+  );
   const stop = h(
     "button",
-    { type: "button", class: "send stop", "aria-label": t("composer.stop"), title: t("composer.stop"), onclick: stopAnswer },
+    {
+      type: "button",
+      class: "send stop",
+      "aria-label": t("composer.stop"),
+      title: t("composer.stop"),
+      onclick: stopAnswer,
+    },
     icon("stop"),
   );
   const status = createStatus(store);

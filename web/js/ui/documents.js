@@ -10,7 +10,12 @@ export function createDocuments(store) {
   const element = h(
     "dialog",
     { class: "documents", "aria-labelledby": "documents-title" },
-    h("div", { class: "dialog-bar" }, h("h2", { id: "documents-title" }, t("documents.title")), iconButton("close", t("panel.close"), () => element.close())),
+    h(
+      "div",
+      { class: "dialog-bar" },
+      h("h2", { id: "documents-title" }, t("documents.title")),
+      iconButton("close", t("panel.close"), () => element.close()),
+    ),
     list,
   );
   const end = store.documents.subscribe((state) => {

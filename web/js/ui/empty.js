@@ -38,7 +38,11 @@ function describeLoaded(phase, readable) {
 function suggestions(documents, page) {
   const buttons = EXAMPLES.map((key, index) => {
     const question = t(key, { title: titleOf(documents[index % documents.length]) });
-    return h("li", {}, h("button", { type: "button", class: "example", onclick: () => page.conversation.ask(question) }, question));
+    return h(
+      "li",
+      {},
+      h("button", { type: "button", class: "example", onclick: () => page.conversation.ask(question) }, question),
+    );
   });
   return h("div", {}, h("h3", { class: "small-title" }, t("empty.try")), h("ul", { class: "examples" }, buttons));
 }

@@ -20,7 +20,14 @@ export function createHeader(page) {
     { class: "bar" },
     h("h1", { class: "brand" }, "Acervo"),
     h("p", { class: "tagline" }, t("app.tagline")),
-    h("nav", { class: "tools" }, documents, fresh, languageSwitch(page), iconButton("theme", t("nav.theme"), switchTheme)),
+    h(
+      "nav",
+      { class: "tools" },
+      documents,
+      fresh,
+      languageSwitch(page),
+      iconButton("theme", t("nav.theme"), switchTheme),
+    ),
   );
   const ends = [
     page.store.documents.subscribe((state) => {

@@ -10,7 +10,10 @@ import { followEnd } from "./follow.js";
 export function createLog(page) {
   const list = h("div", { class: "turns" });
   const scroller = h("div", { class: "scroller", role: "region", "aria-label": t("log.label"), tabindex: 0 }, list);
-  const toEnd = iconButton("down", t("log.toEnd"), () => follow.resume(), { class: "icon-button to-end", hidden: true });
+  const toEnd = iconButton("down", t("log.toEnd"), () => follow.resume(), {
+    class: "icon-button to-end",
+    hidden: true,
+  });
   const follow = followEnd(scroller, list, {
     isGrowing: () => Boolean(page.store.answering.value),
     onChange: (following) => {

@@ -42,13 +42,35 @@ function describe(page, { turn, n }) {
       step("left", t("panel.previous"), "previous", sources[index - 1]),
       h("span", { class: "position" }, t("panel.position", { n: index + 1, count: sources.length })),
       step("right", t("panel.next"), "next", sources[index + 1]),
-      h("a", { class: "icon-button", href: fileAddress(source.document, source.page), target: "_blank", rel: "noopener", "aria-label": t("panel.open"), title: t("panel.open") }, icon("open")),
+      h(
+        "a",
+        {
+          class: "icon-button",
+          href: fileAddress(source.document, source.page),
+          target: "_blank",
+          rel: "noopener",
+          "aria-label": t("panel.open"),
+          title: t("panel.open"),
+        },
+        icon("open"),
+      ),
       iconButton("close", t("panel.close"), page.hideSource),
     ),
     h("h2", { class: "panel-title" }, h("span", { class: "number" }, String(source.n)), source.name),
-    h("p", { class: "panel-where" }, [source.title !== source.name && source.title, t("sources.page", { page: source.page })].filter(Boolean).join(" · ")),
+    h(
+      "p",
+      { class: "panel-where" },
+      [source.title !== source.name && source.title, t("sources.page", { page: source.page })]
+        .filter(Boolean)
+        .join(" · "),
+    ),
     pageImage(source),
-    h("details", { class: "passage", open: true }, h("summary", {}, t("panel.passage")), passage(page.libraries, source.text)),
+    h(
+      "details",
+      { class: "passage", open: true },
+      h("summary", {}, t("panel.passage")),
+      passage(page.libraries, source.text),
+    ),
   ];
 }
 

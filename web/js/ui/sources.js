@@ -14,7 +14,9 @@ export function createSources(open) {
     /** Draw the sources of `answer` as it stands. */
     show(answer) {
       element.hidden = answer.sources.length === 0;
-      element.replaceChildren(...(isOver(answer) ? showCited(answer, open) : [showFound(answer.sources, "sources.found", open)]));
+      element.replaceChildren(
+        ...(isOver(answer) ? showCited(answer, open) : [showFound(answer.sources, "sources.found", open)]),
+      );
     },
   };
 }
@@ -36,15 +38,28 @@ function showFound(sources, key, open) {
 }
 
 function list(sources, open, cited) {
-  return h("ol", { class: "source-list" }, sources.map((source) => h("li", {}, card(source, open, cited))));
+  return h(
+    "ol",
+    { class: "source-list" },
+    sources.map((source) => h("li", {}, card(source, open, cited))),
+  );
 }
 
 function card(source, open, cited) {
   return h(
     "button",
-    { type: "button", class: cited ? "source cited" : "source", onclick: (event) => open(source.n, event.currentTarget) },
+    {
+      type: "button",
+      class: cited ? "source cited" : "source",
+      onclick: (event) => open(source.n, event.currentTarget),
+    },
     h("span", { class: "number" }, String(source.n)),
-    h("span", { class: "where" }, h("span", { class: "name" }, source.name), h("span", { class: "page" }, t("sources.page", { page: source.page }))),
+    h(
+      "span",
+      { class: "where" },
+      h("span", { class: "name" }, source.name),
+      h("span", { class: "page" }, t("sources.page", { page: source.page })),
+    ),
     score(source.score),
     h("span", { class: "excerpt" }, stripMarkdown(source.text)),
   );
