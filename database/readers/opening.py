@@ -10,6 +10,7 @@ from typing import Any
 
 from database.errors import ReadError
 
+DAMAGED = "It is damaged and cannot be opened. Copy or download the file again."
 SNIFF_BYTES = 1024
 """The specification wants the signature within so many bytes of the start."""
 
@@ -53,10 +54,11 @@ def inspect(path: Path, max_file_mb: int) -> Facts:
             )
         if not document.is_pdf:
             raise ReadError("It is not a PDF, whatever its name says. Export it as PDF.")
-        if document.page_count == 0:
+        page_count = _count_pages(document)
+        if page_count == 0:
             raise ReadError("It has no pages. Export or download the file again.")
         title = (document.metadata or {}).get("title") or ""
-        return Facts(document.page_count, title.strip(), bool(document.is_repaired))
+        return Facts(page_count, title.strip(), bool(document.is_repaired))
 
 
 def load_library() -> Any:
@@ -73,7 +75,14 @@ def open_document(path: Path) -> Any:
     except pymupdf.FileNotFoundError:
         raise ReadError("It is not there any more. Load the folder again.") from None
     except (pymupdf.FileDataError, pymupdf.mupdf.FzErrorBase):
-        raise ReadError("It is damaged and cannot be opened. Copy or download the file again.") from None
+        raise ReadError(DAMAGED) from None
+
+
+def _count_pages(document: Any) -> int:
+    try:
+        return int(document.page_count)
+    except (RuntimeError, load_library().mupdf.FzErrorBase):  # no root, no page tree
+        raise ReadError(DAMAGED) from None
 
 
 def _check_bytes(path: Path, max_file_mb: int) -> None:

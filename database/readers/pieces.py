@@ -13,7 +13,7 @@ from database.documents import Block, Box, MadeBy, Page
 HEADINGS = ("title", "section-header")
 MAX_LEVEL = 6
 
-_PICTURE_MARK = re.compile(r"<!-- (?:Start|End) of picture text -->|==> picture .*? <==")
+_PICTURE_MARK = re.compile(r"<!-- (?:Start|End) of picture text -->|\**==> picture .*? <==\**")
 _BREAK = re.compile(r"\s*<br\s*/?>\s*")
 _UNDERLINE = re.compile(r"</?u>")
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")

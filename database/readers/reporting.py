@@ -42,6 +42,7 @@ def describe(pages: Sequence[Page], repaired: bool, ocr: Literal["off", "on"]) -
     if blank:
         verb = "has" if len(blank) == 1 else "have"
         why = "scanned? set OCR=on" if ocr == "off" else "OCR found none either"
+        why = "lost by the damage?" if repaired else why
         notes.append(f"{name_pages(blank)} {verb} no text ({why})")
     return notes
 

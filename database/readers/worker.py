@@ -49,7 +49,7 @@ async def run_limited(function: Callable[..., T], *args: object, timeout_s: floa
     task = Task(function.__module__, function.__qualname__, args, timeout_s, memory_mb)
     try:
         async with asyncio.timeout(timeout_s):
-            # Twice, because an idle zygote may end at the very moment it is asked.
+            # Twice, because an idle zygote may end just after it has been asked.
             data = await _exchange(task) or await _exchange(task)
     except TimeoutError:
         raise WorkerTimeout(f"Took longer than {timeout_s:g} seconds and was stopped.") from None
@@ -106,14 +106,18 @@ class _Zygote:
         """Hand over a task and the socket for its result, which is closed here. Blocks for a moment."""
         data = pickle.dumps(task)
         with channel, self._lock:
-            if self._process is None or self._process.poll() is not None:
+            if self._control is None:
                 self._start()
-            assert self._control is not None
             try:
-                socket.send_fds(self._control, [HEADER.pack(len(data))], [channel.fileno()])
-                self._control.sendall(data)
-            except (BrokenPipeError, ConnectionResetError):
-                self._stop()  # it has just ended; the caller sees a closed socket and asks again
+                self._pass(data, channel)
+            except (BrokenPipeError, ConnectionResetError):  # it was idle, and has ended
+                self._start()
+                self._pass(data, channel)
+
+    def _pass(self, data: bytes, channel: socket.socket) -> None:
+        assert self._control is not None
+        socket.send_fds(self._control, [HEADER.pack(len(data))], [channel.fileno()])
+        self._control.sendall(data)
 
     def _start(self) -> None:
         self._stop()

@@ -1,0 +1,133 @@
+"""A function in a process of its own: its value, its errors, and its end in every case."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from blockbuster import BlockBuster
+
+from database.errors import ReadError
+from database.readers.worker import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout, run_limited
+from database.settings import ROOT
+from tests import chores
+
+LIMITS = {"timeout_s": 60.0, "memory_mb": 1024}
+
+
+def wait_for_pid(note: Path) -> int:
+    """Fails by the test's own time limit."""
+    while not (note.exists() and note.read_text()):
+        time.sleep(0.02)
+    return int(note.read_text())
+
+
+def wait_until_gone(pid: int) -> None:
+    """Fails by the test's own time limit."""
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.02)
+
+
+async def test_returns_the_value_from_another_process() -> None:
+    pid, zygote_pid = await run_limited(chores.get_pids, **LIMITS)
+    assert len({pid, zygote_pid, os.getpid()}) == 3
+    assert await run_limited(chores.add, 2, 3, **LIMITS) == 5
+
+
+async def test_big_values_come_whole() -> None:
+    assert len(await run_limited(chores.make_bytes, 20_000_000, **LIMITS)) == 20_000_000
+
+
+async def test_many_at_once_get_their_own_values() -> None:
+    sums = await asyncio.gather(*(run_limited(chores.add, n, n, **LIMITS) for n in range(20)))
+    assert sums == [2 * n for n in range(20)]
+
+
+async def test_the_event_loop_is_never_blocked() -> None:
+    blockbuster = BlockBuster()
+    blockbuster.activate()
+    try:
+        assert await run_limited(chores.add, 2, 3, **LIMITS) == 5
+    finally:
+        blockbuster.deactivate()
+
+
+async def test_an_error_raised_on_purpose_travels_back() -> None:
+    with pytest.raises(ReadError, match=r"^The file is a teapot\.$") as caught:
+        await run_limited(chores.refuse, **LIMITS)
+    assert type(caught.value) is ReadError
+
+
+async def test_an_unexpected_error_is_named() -> None:
+    with pytest.raises(WorkerCrashed, match="KeyError: 'nobody expected this'"):
+        await run_limited(chores.fail, **LIMITS)
+
+
+async def test_a_crash_is_named() -> None:
+    with pytest.raises(WorkerCrashed, match="SIGSEGV"):
+        await run_limited(chores.crash, **LIMITS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS limits only on Linux")
+async def test_memory_is_limited() -> None:
+    assert await run_limited(chores.eat, 600, **LIMITS) == 600 << 20
+    with pytest.raises(WorkerOutOfMemory, match="1024 MB"):
+        await run_limited(chores.eat, 1200, **LIMITS)
+
+
+async def test_time_is_limited_and_the_process_dies(tmp_path: Path) -> None:
+    with pytest.raises(WorkerTimeout, match="4 seconds"):
+        await run_limited(chores.spin, tmp_path / "pid", timeout_s=4, memory_mb=1024)
+    await asyncio.to_thread(wait_until_gone, int((tmp_path / "pid").read_text()))
+
+
+async def test_cancelling_kills_the_process(tmp_path: Path) -> None:
+    task = asyncio.create_task(run_limited(chores.spin, tmp_path / "pid", **LIMITS))
+    pid = await asyncio.to_thread(wait_for_pid, tmp_path / "pid")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(wait_until_gone, pid)
+
+
+async def test_a_killed_zygote_is_replaced() -> None:
+    _, zygote_pid = await run_limited(chores.get_pids, **LIMITS)
+    os.kill(zygote_pid, signal.SIGKILL)
+    assert await run_limited(chores.add, 2, 3, **LIMITS) == 5
+
+
+async def test_killing_the_parent_kills_its_workers(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, pathlib; from tests import chores; from database.readers.worker import run_limited;"
+        f"asyncio.run(run_limited(chores.spin, pathlib.Path({str(tmp_path / 'pid')!r}), timeout_s=600, memory_mb=1024))"
+    )
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)
+    pid = await asyncio.to_thread(wait_for_pid, tmp_path / "pid")
+    helper = psutil.Process(pid).ppid()
+    parent.kill()
+    await parent.wait()
+    await asyncio.to_thread(wait_until_gone, pid)
+    await asyncio.to_thread(wait_until_gone, helper)
+
+
+def test_nothing_that_a_worker_prints_is_seen(tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import asyncio; from tests import chores;"
+        "from database.readers.worker import run_limited;"
+        "print(asyncio.run(run_limited(chores.chatter, timeout_s=60, memory_mb=1024)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert (done.stdout, done.stderr) == ("said\n", "")
+
+
+def test_an_idle_zygote_ends() -> None:
+    ours, theirs = socket.socketpair()
+    code = f"from database.readers.zygote import main; main({theirs.fileno()}, idle_s=0.05)"
+    with ours, theirs:
+        subprocess.run([sys.executable, "-c", code], pass_fds=[theirs.fileno()], cwd=ROOT, check=True, timeout=60)
