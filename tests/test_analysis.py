@@ -1,0 +1,191 @@
+"""The same words and 4-grams whoever asks, and nothing in them that a full-text index would split."""
+
+import sqlite3
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from database.analysis import (
+    COMMON_SHARE,
+    GRAM,
+    STEMMERS,
+    detect_language,
+    find_common,
+    fold,
+    grams,
+    normalise,
+    query_terms,
+    words,
+)
+from database.stores.sqlite_file import _TERMS
+
+LANGUAGES = st.sampled_from([*STEMMERS, "", "xx"])
+# Letters since Unicode 8 (New Tai Lue, Vedic) that SQLite still counts as marks: such a word is
+# searched as a phrase of its halves, which finds it all the same.
+NOT_YET_LETTERS = [chr(c) for c in (*range(0x19B0, 0x19C1), 0x19C8, 0x19C9, 0x1CF2, 0x1CF3)]
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=NOT_YET_LETTERS))
+
+SENTENCES = [
+    ("pt", "A universidade oferece bolsas de estudo aos alunos que comprovem baixa renda familiar."),
+    ("en", "The company reported higher revenue in the third quarter of the fiscal year."),
+    ("es", "El ayuntamiento aprobó ayer los presupuestos para el próximo año por unanimidad."),
+    ("fr", "Le conseil municipal a adopté le budget de l'année prochaine à l'unanimité."),
+    ("de", "Der Stadtrat hat den Haushalt für das kommende Jahr einstimmig beschlossen."),
+    ("it", "Il consiglio comunale ha approvato ieri il bilancio dell'anno prossimo."),
+]
+QUESTIONS = [
+    ("pt", "Quais são os requisitos para a matrícula?"),
+    ("pt", "Quantos alunos tem a faculdade?"),
+    ("en", "What was the revenue in 2019?"),
+    ("en", "Who signed the agreement?"),
+    ("es", "¿Cuándo empieza el año académico?"),
+    ("fr", "Qui a signé l'accord ?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("ﬁnancial ﬂow", "financial flow"),
+        ("AÇÃO Educação", "acao educacao"),
+        ("Ｆｕｌｌ ① ²", "full 1 2"),
+        ("naïve café ÑANDÚ", "naive cafe nandu"),
+        ("ação", "acao"),
+        ("İstanbul", "istanbul"),
+        ("Straße", "straße"),
+        ("", ""),
+    ],
+)
+def test_fold(text: str, folded: str) -> None:
+    assert fold(text) == folded
+    assert fold(unicodedata.normalize("NFD", text)) == folded
+
+
+@given(st.text())
+@example("ΑΣ Σ")
+@example("\u1e9b\u0323")
+def test_folding_twice_changes_nothing(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+@given(st.text())
+def test_folding_does_not_depend_on_the_form_of_the_text(text: str) -> None:
+    assert words(normalise(text), "pt") == words(text, "pt")
+    assert grams(normalise(text)) == grams(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "written", "language"),
+    [
+        ("informacoes academicas", "informações acadêmicas", "pt"),
+        ("avaliacoes", "AVALIAÇÕES", "pt"),
+        ("annees prochaines", "années prochaines", "fr"),
+        ("proximo ano academico", "próximo año académico", "es"),
+        ("running FINANCIAL", "runs ﬁnancials", "en"),
+    ],
+)
+def test_typed_without_accents_is_the_same(typed: str, written: str, language: str) -> None:
+    assert words(typed, language) == words(written, language)
+
+
+@given(st.text(st.characters(categories=["L", "Zs"])), LANGUAGES)
+def test_accents_never_matter_to_words(text: str, language: str) -> None:
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    assert words(bare, language) == words(text, language)
+
+
+def test_words_keep_order_and_repetitions() -> None:
+    assert words("b a b snake_case 1.234,56", "en") == ["b", "a", "b", "snake", "case", "1", "234", "56"]
+
+
+def test_words_with_digits_are_not_stemmed() -> None:
+    assert words("10ks covid19s", "en") == ["10ks", "covid19s"]
+    assert words("runs", "en") == ["run"]
+
+
+def test_an_unknown_language_is_not_stemmed() -> None:
+    assert words("Universities running", "") == words("universities running", "xx") == ["universities", "running"]
+
+
+def test_grams() -> None:
+    assert grams("Ação é") == ["_aca", "acao", "cao_", "_e_"]
+    assert grams("ab, a") == ["_ab_", "_a_"]
+    assert grams("... _ ") == []
+
+
+@given(st.text("abcdefghij", min_size=1, max_size=20), st.integers(0), st.sampled_from("xyz"))
+def test_one_typo_leaves_most_grams(word: str, at: int, letter: str) -> None:
+    at %= len(word)
+    before, after = grams(word), grams(word[:at] + letter + word[at + 1 :])
+    assert len(before) == len(after)
+    assert 1 <= sum(a != b for a, b in zip(before, after, strict=True)) <= GRAM
+
+
+@given(ANY_TEXT, LANGUAGES)
+@example("हिन्दी में एक วลีไทย", "")
+@example("a\u0345b \u1c90 \u10fd \u0378 \ua7ae \U0001e900 \U00010d20", "pt")
+def test_every_term_finds_its_own_row(text: str, language: str) -> None:
+    """Neither blanks nor anything else at which the full-text tables would split a term."""
+    for terms in (words(text, language), grams(text)):
+        assert all(term and not any(c.isspace() for c in term) for term in terms)
+        table = sqlite3.connect(":memory:")
+        table.execute(f"CREATE VIRTUAL TABLE t USING fts5 (terms, {_TERMS})")
+        table.executemany("INSERT INTO t VALUES (?)", [(term,) for term in dict.fromkeys(terms)])
+        table.execute("CREATE VIRTUAL TABLE v USING fts5vocab (t, 'instance')")
+        split = table.execute("SELECT doc, count(*) FROM v GROUP BY doc HAVING count(*) <> 1").fetchall()
+        assert split == []
+        assert table.execute("SELECT count(DISTINCT doc) FROM v").fetchone()[0] == len(set(terms))
+        table.close()
+
+
+def test_query_terms_are_distinct_and_without_the_common_ones() -> None:
+    assert query_terms(["b", "a", "b", "de"], frozenset({"de", "x"})) == ("b", "a")
+
+
+def test_a_question_of_common_terms_only_keeps_them() -> None:
+    assert query_terms(["de", "a", "de"], frozenset({"de", "a"})) == ("de", "a")
+    assert query_terms([], frozenset({"de"})) == ()
+
+
+@given(st.lists(st.sampled_from("abcdef")), st.frozensets(st.sampled_from("abcdef")))
+def test_query_terms_lose_nothing_else(terms: list[str], common: frozenset[str]) -> None:
+    left = query_terms(terms, common)
+    assert len(set(left)) == len(left) and set(left) <= set(terms)
+    assert set(left) in (set(terms) - common, set(terms))
+    assert bool(left) == bool(terms)
+
+
+def test_find_common_needs_more_than_its_share_of_rows() -> None:
+    share = int(200 * COMMON_SHARE)
+    rows = [" ".join(["always", "also" if n <= share else "", "seldom" if n < share else ""]) for n in range(200)]
+    assert find_common(rows) == ("also", "always")
+
+
+def test_find_common_counts_rows_not_repetitions() -> None:
+    assert find_common(["x " * 500] + ["y"] * 199) == ("y",)
+
+
+def test_few_rows_say_nothing_about_shares() -> None:
+    assert find_common(["de"] * 99) == ()
+    assert find_common(["de"] * 100) == ("de",)
+
+
+@pytest.mark.parametrize(("language", "text"), SENTENCES + QUESTIONS)
+def test_detect_language(language: str, text: str) -> None:
+    assert detect_language(text) == language
+
+
+@pytest.mark.parametrize(("language", "text"), SENTENCES + QUESTIONS)
+@pytest.mark.parametrize("among", [("en", "pt"), ("fr",), ("es", "pt", "fr")])
+def test_a_language_is_one_of_those_asked_about(language: str, text: str, among: tuple[str, ...]) -> None:
+    found = detect_language(text, among)
+    assert found in among
+    assert found == language or language not in among
+
+
+def test_no_language_among_none() -> None:
+    assert detect_language("What is this?", ()) == ""
+    assert detect_language("What is this?", ("ja", "zh")) == ""
+    assert detect_language("", ("pt", "en")) in ("pt", "en")
