@@ -39,6 +39,14 @@ def check_exposure(settings: ServerSettings) -> None:
         )
 
 
+def name_address(host: str, port: int) -> str:
+    """The address to type into a browser on this machine for a socket bound to `host`."""
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified or address == ipaddress.IPv4Address("127.0.0.1"):
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 async def serve(settings: ServerSettings) -> None:
     """Run until SIGINT or SIGTERM."""
     runner = make_runner(make_app(settings), settings)
@@ -55,10 +63,7 @@ async def serve(settings: ServerSettings) -> None:
                 f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}. Is another server "
                 "running there? Choose another with PORT=8001."
             ) from error
-        address = runner.addresses[0]
-        print(
-            f"Acervo is at http://{'localhost' if address[0] == '127.0.0.1' else address[0]}:{address[1]}", flush=True
-        )
+        print(f"Acervo is at {name_address(*runner.addresses[0][:2])}", flush=True)
         await stop.wait()
     finally:
         await runner.cleanup()
@@ -70,6 +75,7 @@ def main() -> int:
         settings = ServerSettings.load()
         check_exposure(settings)
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
         asyncio.run(serve(settings))
     except AcervoError as error:
         print(f"Not started: {error}", file=sys.stderr)

@@ -16,8 +16,6 @@ class ServerSettings(IndexSettings):
     allowed_hosts: str = "localhost, 127.0.0.1"
     cors_origins: str = "http://localhost:4200"
     ollama_model: str = "llama3.1:8b"
-    ollama_trust_env: bool = False
-    """Obey HTTP_PROXY and its kin on the way to Ollama."""
     num_ctx: Annotated[int, Field(ge=512)] = 8192
     llm: Literal["auto", "ollama", "extractive", "gemini"] = "auto"
     google_api_key: SecretStr = SecretStr("")

@@ -25,6 +25,8 @@ class IndexSettings(BaseSettings):
     index_ready_timeout_s: Annotated[float, Field(gt=0)] = 180
     embedder: str = "minilm"
     ollama_host: str = "http://127.0.0.1:11434"
+    ollama_trust_env: bool = False
+    """Obey HTTP_PROXY and its kin on the way to Ollama."""
     ocr: Literal["off", "on"] = "off"
     ocr_language: str = "por+eng"
     read_workers: Annotated[int, Field(ge=0, le=256)] = 0
@@ -44,8 +46,11 @@ class IndexSettings(BaseSettings):
     @classmethod
     def _as_url(cls, host: str) -> str:
         """Accepts what Ollama itself accepts in OLLAMA_HOST, such as `0.0.0.0:11434`."""
-        url = host if "://" in host else f"http://{host}"
-        return url.rstrip("/").replace("://0.0.0.0", "://127.0.0.1")
+        host = host.rstrip("/").replace("0.0.0.0", "127.0.0.1", 1)
+        if "://" in host:
+            return host
+        has_port = host.rpartition(":")[2].isdigit()
+        return f"http://{host}" if has_port else f"http://{host}:11434"
 
     @classmethod
     def load(cls, **given: Any) -> Self:

@@ -50,5 +50,5 @@ def make_embedder(settings: IndexSettings) -> Embedder:
     if kind == "ollama" and model:
         from database.embedders.ollama import OllamaEmbedder
 
-        return OllamaEmbedder(settings.ollama_host, model)
+        return OllamaEmbedder(settings.ollama_host, model, trust_env=settings.ollama_trust_env)
     raise SettingsError(f"EMBEDDER={settings.embedder!r}: write minilm or ollama:MODEL, for example ollama:bge-m3")

@@ -1,0 +1,1 @@
+"""`make bench`: what loading, asking and streaming cost on this machine, beside a baseline in the same run."""

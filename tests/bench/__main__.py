@@ -1,0 +1,39 @@
+"""Runs every measurement in a folder of its own and prints one table a part: `python -m tests.bench`.
+
+Real documents are taken from the folder that ACERVO_BENCH_PDFS names; without it, the sample in `pdf/`.
+"""
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from database.settings import ROOT
+from tests.bench.loading import measure_loading
+from tests.bench.rows import Row
+from tests.bench.streaming import measure_streaming
+
+
+def print_rows(console: Console, title: str, rows: list[Row]) -> None:
+    """One part of the report."""
+    table = Table("what", "measured", "baseline", "ratio", title=title, title_justify="left")
+    for row in rows:
+        table.add_row(row.what, row.measured, row.baseline, row.ratio)
+    console.print(table)
+
+
+async def main() -> None:
+    """Measure and print."""
+    console = Console(width=110)
+    pdfs = Path(os.environ.get("ACERVO_BENCH_PDFS") or ROOT / "pdf")
+    with tempfile.TemporaryDirectory(prefix="acervo-bench-") as folder:
+        data_dir = Path(folder)
+        loading = await measure_loading(pdfs, data_dir)
+        print_rows(console, f"Loading {pdfs.name}/", loading)
+        print_rows(console, "Asking and streaming", await measure_streaming(data_dir))
+
+
+asyncio.run(main())
