@@ -12,45 +12,24 @@ import { createSources } from "./sources.js";
 
 /** @param {{store: object, conversation: object, libraries: object | null, showSource: Function}} page */
 export function createAnswer(page, turn) {
-  const answer = () => turn.answer.value;
   const open = (n, opener) => page.showSource(turn, n, opener);
-  const body = h("div", { class: "answer", onclick: (event) => onChipClick(event, open) });
   const waiting = h(
     "p",
     { class: "waiting" },
     h("span", { class: "pulse", "aria-hidden": "true" }),
     t("status.searching"),
   );
+  const body = createBody(page, turn, open);
   const after = h("div", { class: "after" });
   const sources = createSources(open);
-  const element = h(
-    "article",
-    { class: "turn" },
-    h("h2", { class: "question" }, turn.question),
-    waiting,
-    body,
-    after,
-    sources.element,
-  );
-  let view = null;
+  const question = h("h2", { class: "question" }, turn.question);
+  const element = h("article", { class: "turn" }, question, waiting, body.element, after, sources.element);
   let drawn = null;
 
-  function startView() {
-    view?.destroy();
-    body.replaceChildren();
-    view = createAnswerView(page.libraries, body, {
-      countSources: () => answer().sources.length,
-      decorate: (nodes) => labelChips(nodes, answer().sources),
-    });
-  }
-
   function draw(now) {
-    const begun = !drawn || (drawn.text && !now.text);
-    if (begun) startView();
     element.dataset.phase = now.phase;
     waiting.hidden = now.text !== "" || isOver(now);
-    if (isOver(now)) view.finish(now.text);
-    else if (now.text !== drawn?.text) view.update(now.text);
+    body.draw(now);
     if (now.phase !== drawn?.phase || now.sources !== drawn?.sources) {
       sources.show(now);
       after.replaceChildren(...describeEnd(page, turn, now));
@@ -63,8 +42,35 @@ export function createAnswer(page, turn) {
     element,
     destroy() {
       end();
-      view.destroy();
+      body.destroy();
     },
+  };
+}
+
+/** The text itself. An answer that is asked for again begins with an empty one. */
+function createBody(page, turn, open) {
+  const element = h("div", { class: "answer", onclick: (event) => onChipClick(event, open) });
+  const hooks = {
+    countSources: () => turn.answer.value.sources.length,
+    decorate: (nodes) => labelChips(nodes, turn.answer.value.sources),
+  };
+  let view = null;
+  let text = null;
+
+  function begin() {
+    view?.destroy();
+    element.replaceChildren();
+    view = createAnswerView(page.libraries, element, hooks);
+  }
+  return {
+    element,
+    draw(now) {
+      if (text === null || now.text.length < text.length) begin();
+      if (isOver(now)) view.finish(now.text);
+      else if (now.text !== text) view.update(now.text);
+      text = now.text;
+    },
+    destroy: () => view?.destroy(),
   };
 }
 

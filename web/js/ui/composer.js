@@ -9,36 +9,17 @@ const TALLEST = 0.4;
 /** @param {{store: object, conversation: object}} page */
 export function createComposer(page) {
   const { store, conversation } = page;
-  const input = h("textarea", {
-    id: "question",
-    rows: 1,
-    placeholder: t("composer.placeholder"),
-    "aria-label": t("composer.label"),
-    "aria-describedby": "composer-hint",
-    oninput: () => changed(),
-    onkeydown: (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      submit();
-    },
-  });
-  const send = h(
-    "button",
-    { type: "submit", class: "send", "aria-label": t("composer.send"), title: t("composer.send") },
-    icon("send"),
-  );
-  const stop = h(
-    "button",
-    {
-      type: "button",
-      class: "send stop",
-      "aria-label": t("composer.stop"),
-      title: t("composer.stop"),
-      onclick: stopAnswer,
-    },
-    icon("stop"),
-  );
+  const input = createField(changed, submit);
+  const send = roundButton("send", t("composer.send"), { type: "submit", class: "send" });
+  const stop = roundButton("stop", t("composer.stop"), { type: "button", class: "send stop", onclick: stopAnswer });
   const status = createStatus(store);
+  const hint = h("p", { class: "hint", id: "composer-hint" }, t("composer.hint"));
+  const element = h(
+    "form",
+    { class: "composer", onsubmit: onSubmit },
+    h("div", { class: "field" }, input, send, stop),
+    h("div", { class: "below" }, status.element, hint),
+  );
 
   function changed() {
     store.draft.value = input.value;
@@ -52,40 +33,49 @@ export function createComposer(page) {
     changed();
     conversation.ask(question);
   }
+  function onSubmit(event) {
+    event.preventDefault();
+    submit();
+    input.focus();
+  }
   function stopAnswer() {
     conversation.stop();
     input.focus();
   }
 
-  const form = h(
-    "form",
-    {
-      class: "composer",
-      onsubmit: (event) => {
-        event.preventDefault();
-        submit();
-        input.focus();
-      },
-    },
-    h("div", { class: "field" }, input, send, stop),
-    h("div", { class: "below" }, status.element, h("p", { class: "hint", id: "composer-hint" }, t("composer.hint"))),
-  );
   input.value = store.draft.value;
-  const end = store.answering.subscribe((answering) => {
-    const hadFocus = document.activeElement === stop;
-    send.hidden = Boolean(answering);
-    stop.hidden = !answering;
-    if (hadFocus && !answering) input.focus();
-  });
+  const end = store.answering.subscribe((answering) => swapButtons(send, stop, input, Boolean(answering)));
   changed();
-  return {
-    element: form,
-    focus: () => input.focus(),
-    destroy() {
-      end();
-      status.destroy();
+  return { element, focus: () => input.focus(), destroy: () => (end(), status.destroy()) };
+}
+
+function createField(oninput, submit) {
+  return h("textarea", {
+    id: "question",
+    rows: 1,
+    placeholder: t("composer.placeholder"),
+    "aria-label": t("composer.label"),
+    "aria-describedby": "composer-hint",
+    oninput,
+    onkeydown: (event) => {
+      // While an input method composes, Enter chooses a word.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      submit();
     },
-  };
+  });
+}
+
+function roundButton(drawing, label, attributes) {
+  return h("button", { "aria-label": label, title: label, ...attributes }, icon(drawing));
+}
+
+/** Stop takes the place of Send while an answer is written; a focus on it is not lost with it. */
+function swapButtons(send, stop, input, answering) {
+  const focused = document.activeElement === stop;
+  send.hidden = answering;
+  stop.hidden = !answering;
+  if (focused && !answering) input.focus();
 }
 
 function fitHeight(input) {
