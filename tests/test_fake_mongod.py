@@ -400,7 +400,7 @@ def test_compound_operators(rows: Rows) -> None:
 
 def test_writes_are_searchable_only_after_a_while(server: FakeMongod, rows: Rows) -> None:
     make_indexes(rows)
-    server.mongot.lag_s = 3600
+    server.mongot.lag_s = server.mongot.text_lag_s = 3600
     rows.insert_one({"_id": "new", "embedding": [1.0, 0.0, 0.0], "text": "novo", "lang": "pt"})
     rows.update_one({"_id": "b"}, {"$set": {"text": "novo"}})
     assert matching(rows, {"text": {"query": "novo", "path": "text"}}) == []

@@ -63,7 +63,7 @@ async def opener(**given: Any) -> AsyncIterator[OpenStore]:
 class TestMongoStore(StoreContract):
     @pytest.fixture
     async def open_store(self) -> AsyncIterator[OpenStore]:
-        async with FakeMongod(lag_s=0.05) as server, opener(mongodb_uri=server.uri) as open_store:
+        async with FakeMongod(lag_s=0.05, text_lag_s=0.03) as server, opener(mongodb_uri=server.uri) as open_store:
             yield open_store
 
 
@@ -304,13 +304,17 @@ async def test_an_index_that_lacks_a_field_is_updated(server: FakeMongod, open_s
     assert await found_anywhere(store, *pair) == window_ids(pair[1])
 
 
-async def test_new_windows_are_waited_for(server: FakeMongod, store: Store) -> None:
-    server.mongot.lag_s = 0.5
+@pytest.mark.parametrize("lags", [(0.5, 0.0), (0.0, 0.5)])
+async def test_new_windows_are_waited_for(server: FakeMongod, store: Store, lags: tuple[float, float]) -> None:
+    server.mongot.lag_s, server.mongot.text_lag_s = lags
     document, contents = make_document("a", [f"gato {n}" for n in range(250)])
     await store.publish(document, contents)
-    assert ids((await store.search(ask("gato"))).words) == []
+    query = ask("gato", vector=unit_vectors("q", 1)[0], limit=300)
+    early = await store.search(query)
+    assert [] in (ids(early.words), ids(early.vector))
     await store.wait_until_searchable([document.id])
-    assert len((await store.search(ask("gato", limit=300))).words) == 250
+    found = await store.search(query)
+    assert set(ids(found.words)) == set(ids(found.vector)) == window_ids(contents)
 
 
 async def test_waiting_for_new_windows_ends(server: FakeMongod) -> None:
@@ -318,7 +322,7 @@ async def test_waiting_for_new_windows_ends(server: FakeMongod) -> None:
         store = await open_store()
         await store.prepare(RECORD)
         await store.write_index(RECORD)
-        server.mongot.lag_s = 3600
+        server.mongot.lag_s = server.mongot.text_lag_s = 3600
         document, contents = make_document("a", ["gato"])
         await store.publish(document, contents)
         with pytest.raises(IndexNotReady, match="INDEX_READY_TIMEOUT_S"):
@@ -337,7 +341,7 @@ async def test_waiting_without_an_index_ends_at_once(server: FakeMongod, open_st
 async def test_a_replacement_is_not_seen_before_it_can_be_found(server: FakeMongod, store: Store) -> None:
     old, old_contents = make_document("a", ["gato velho"])
     await publish(store, (old, old_contents))
-    server.mongot.lag_s = 0.7
+    server.mongot.lag_s = server.mongot.text_lag_s = 0.7
     new, new_contents = make_document("a", ["gato novo"], version="v2")
     replacing = asyncio.create_task(store.publish(new, new_contents))
     seen = set()
@@ -354,7 +358,7 @@ async def test_a_replacement_is_not_seen_before_it_can_be_found(server: FakeMong
 async def test_hiding_and_removing_work_although_the_search_process_lags(server: FakeMongod, store: Store) -> None:
     hidden, removed, kept = (make_document(key, ["gato"] * 5) for key in ("hidden", "removed", "kept"))
     await publish(store, hidden, removed, kept)
-    server.mongot.lag_s = 3600
+    server.mongot.lag_s = server.mongot.text_lag_s = 3600
     await store.put_document(replace(hidden[0], names=(Name("pdf", "h.pdf", True),)))
     await store.remove_document(removed[0].id)
     found = await store.search(ask("gato", grams=("gato",), vector=removed[1].vectors[0], limit=5))

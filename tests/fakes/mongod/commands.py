@@ -77,7 +77,8 @@ class Commands:
         database = self.databases.setdefault(command["$db"], {})
         name = next(iter(command.values()))
         if name not in database:
-            database[name] = Collection(Mirror(lambda: self.options.lag_s))
+            lags = {"vectorSearch": lambda: self.options.lag_s, "search": lambda: self.options.text_lag_s}
+            database[name] = Collection({kind: Mirror(lag_s) for kind, lag_s in lags.items()})
         return database[name]
 
     def _create(self, command: Doc) -> Doc:

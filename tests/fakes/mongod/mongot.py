@@ -23,7 +23,9 @@ class MongotOptions:
     starting: int = 0
     """So many more search commands are answered with code 125."""
     lag_s: float = 0.0
-    """Seconds from a write to its being searchable."""
+    """Seconds from a write to its being searchable by vector."""
+    text_lag_s: float = 0.0
+    """The same for text: each index follows at its own pace."""
     unknown_polls: int = 0
     """So many looks at a new index find it unknown: searches are empty, without an error."""
     syncing_polls: int = 0

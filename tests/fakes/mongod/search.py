@@ -49,7 +49,7 @@ def vector_search(collection: Collection | None, stage: Doc) -> Scores:
     _check_vector_field(fields.get(stage["path"]), stage, query)
     _check_filter(stage.get("filter", {}), {path for path, f in fields.items() if f["type"] == "filter"})
     norm, scores = np.linalg.norm(query), []
-    for key, entry in collection.mirror.entries().items():
+    for key, entry in collection.mirrors["vectorSearch"].entries().items():
         vector = entry.vector(stage["path"])
         if vector is None or len(vector) != len(query) or not vector.any():
             continue
@@ -135,7 +135,7 @@ def text_search(collection: Collection | None, stage: Doc) -> Scores:
     operators = {k: v for k, v in stage.items() if k not in ("index", "count")}
     if _count_terms(operators) > MAX_CLAUSES:
         raise mongot_error(f"maxClauseCount is set to {MAX_CLAUSES}")
-    searcher = _Searcher(collection.mirror.entries(), index.definition["mappings"].get("fields", {}))
+    searcher = _Searcher(collection.mirrors["search"].entries(), index.definition["mappings"].get("fields", {}))
     found = searcher.run(operators)
     return sorted(found.items(), key=lambda hit: -hit[1])
 

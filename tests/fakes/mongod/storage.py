@@ -87,9 +87,10 @@ class WriteResult:
 
 @dataclass
 class Collection:
-    """Documents by `_id`, with a mirror that hears of every write. Documents are never changed in place."""
+    """Documents by `_id`. Documents are never changed in place; the `mirrors`, one for each kind of
+    search index, hear of every write."""
 
-    mirror: Mirror
+    mirrors: dict[str, Mirror]
     docs: dict[bytes, Doc] = field(default_factory=dict)
     search_indexes: dict[str, Any] = field(default_factory=dict)
     indexes: list[Doc] = field(default_factory=lambda: [{"v": 2, "key": {"_id": 1}, "name": "_id_"}])
@@ -108,7 +109,11 @@ class Collection:
             raise CommandError(10334, f"BSONObj size: {size} is invalid. Size must be between 0 and {MAX_BYTES}")
         key = key_of(doc["_id"])
         self.docs[key] = doc
-        self.mirror.record(key, doc)
+        self._tell(key, doc)
+
+    def _tell(self, key: bytes, doc: Doc | None) -> None:
+        for mirror in self.mirrors.values():
+            mirror.record(key, doc)
 
     def insert(self, doc: Doc) -> int:
         """Write a new document and count it; error 11000 when its `_id` is taken."""
@@ -143,5 +148,5 @@ class Collection:
         for doc in found:
             key = key_of(doc["_id"])
             del self.docs[key]
-            self.mirror.record(key, None)
+            self._tell(key, None)
         return len(found)
