@@ -22,8 +22,8 @@ FINGERPRINT = f"markdown-{CHUNK_TOKENS}-{WINDOW_TOKENS}-{OVERLAP_TOKENS}-{PREFIX
 
 HEADING_JOIN = " › "
 
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
-_TABLE = re.compile(r"^\|.*\|[ \t]*\n\|[ \t:|-]+\|[ \t]*(?:\n\|.*)*", re.MULTILINE)
+_HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
+_TABLE = re.compile(r"^\|.*\|[ \t]*\n\|[ \t:|-]+\|[ \t]*$(?:\n\|.*)*", re.MULTILINE)
 _MARKUP = re.compile(r"<br\s*/?>|\*\*|__|`+|^#{1,6}[ \t]+|^[ \t]*\|[ \t:|-]+\|[ \t]*$|\|", re.MULTILINE)
 _SENTENCES = ["\n\n", "\n", ". ", "? ", "! ", "; ", ", ", " ", ""]
 
@@ -97,7 +97,7 @@ class Chunker:
                 first, used = begin, 0
             if size > room:
                 yield from self._split_text(text, first, stop)
-                first, last = stop, stop
+                first = last = min(stop + 1, end)
                 continue
             used, last = used + size, stop
         if text[first:last].strip():
@@ -110,7 +110,7 @@ class Chunker:
         return [_make_window(chunk, n, f"{prefix}{text}", language) for n, text in enumerate(stretches)]
 
     def _prefix(self, title: str, heading: str) -> str:
-        parts = [_clean(part) for part in (title, *heading.split(HEADING_JOIN)) if part.strip()]
+        parts = [part for part in map(_clean, (title, *heading.split(HEADING_JOIN))) if part]
         # The innermost heading says most about a passage, the title next; what lies between goes first.
         for kept in (parts, [parts[0], parts[-1]], [parts[-1]]) if parts else ():
             prefix = ". ".join(dict.fromkeys(kept)) + "\n"
