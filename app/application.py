@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp_cors
 from aiohttp import web
@@ -15,8 +16,9 @@ from app.middlewares import setup_middlewares
 from app.settings import ServerSettings
 
 
-def make_app(settings: ServerSettings) -> web.Application:
-    """The application; nothing is opened before it starts."""
+def make_app(settings: ServerSettings, *, gemini_channel: Any = None) -> web.Application:
+    """The application; nothing is opened before it starts. `gemini_channel` is an open gRPC channel to
+    use in place of the one to Google."""
     app = web.Application(client_max_size=settings.max_body_kb * 1024)
     app[SETTINGS] = settings
     app[ANSWERS] = set()
@@ -25,7 +27,7 @@ def make_app(settings: ServerSettings) -> web.Application:
     setup_middlewares(app)
     add_routes(app)
     allow_origins(app, settings)
-    app.cleanup_ctx.append(run_engine)
+    app.cleanup_ctx.append(lambda app: run_engine(app, gemini_channel))
     app.on_shutdown.append(chat.stop_answers)
     return app
 
@@ -55,9 +57,9 @@ def allow_origins(app: web.Application, settings: ServerSettings) -> None:
                     cors.add(route)
 
 
-async def run_engine(app: web.Application) -> AsyncIterator[None]:
+async def run_engine(app: web.Application, gemini_channel: Any) -> AsyncIterator[None]:
     """The engine, for as long as the server runs."""
-    app[ENGINE] = engine = Engine(app[SETTINGS])
+    app[ENGINE] = engine = Engine(app[SETTINGS], gemini_channel=gemini_channel)
     await engine.open()
     warming = asyncio.create_task(engine.warm_up())
     yield

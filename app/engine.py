@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from app.events import Service
 from app.llms import LLM
@@ -37,28 +37,28 @@ class Engine:
     """Opens its parts when they are first needed, so that the server starts and says what is
     missing even while MongoDB or Ollama is away."""
 
-    def __init__(self, settings: ServerSettings):
+    def __init__(self, settings: ServerSettings, *, gemini_channel: Any = None):
         self.store = make_store(settings)
         self.embedder = make_embedder(settings)
         self.extractive = ExtractiveLLM(self.embedder, settings.num_ctx)
-        self.models = Models(settings, self.extractive)
+        self.models = Models(settings, self.extractive, gemini_channel=gemini_channel)
         self.originals = Originals(settings.data_dir / "files")
         self._retriever = Retriever(self.store, self.embedder)
         self._settings = settings
-        self._store_open = self._embedder_open = False
+        self._store_open = self._embedder_open = self._language_open = False
         self._opening = asyncio.Lock()
 
     async def open(self) -> None:
         """Open what can be opened; what cannot is told in the log and by `states`."""
         try:
-            await self.retriever()
+            await self.open_store()
+            await self.open_embedder()
         except AcervoError as error:
             log.warning("%s", error)
 
     async def warm_up(self) -> None:
         """Load what the first question would otherwise wait for: language model, matrix, caches."""
         try:
-            await asyncio.to_thread(detect_language, "warm up")
             await (await self.retriever()).search("warm up", 1)
         except AcervoError as error:
             log.info("Not warm yet: %s", error)
@@ -83,10 +83,18 @@ class Engine:
                 await self.embedder.open()
                 self._embedder_open = True
 
+    async def open_language(self) -> None:
+        """Load the language model unless it is: half a second, in which the event loop goes on."""
+        async with self._opening:
+            if not self._language_open:
+                await asyncio.to_thread(detect_language, "warm up")
+                self._language_open = True
+
     async def retriever(self) -> Retriever:
         """The retriever, its parts open. Raises `AcervoError`."""
         await self.open_store()
         await self.open_embedder()
+        await self.open_language()
         return self._retriever
 
     async def choose_llm(self, route: Route) -> LLM:

@@ -8,6 +8,8 @@ import pytest
 
 from app.settings import ServerSettings
 
+pytest_plugins = ("tests.server",)
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """Answers without a language model: the passages' own best sentences, quoted, each with its source."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Sequence
 
@@ -34,6 +35,8 @@ NOTHING = {
     "de": "Die geladenen Dokumente enthalten nichts, was diese Frage beantwortet.",
     "it": "I documenti caricati non contengono nulla che risponda a questa domanda.",
 }
+
+_LIKE_A_CITATION = re.compile(r"\[([\d\s,;]+)\]")
 
 
 class ExtractiveLLM:
@@ -87,8 +90,11 @@ class ExtractiveLLM:
 
 
 def _quote(sentence: Sentence) -> str:
-    """A Markdown quotation; a table row keeps its header, and its number stands below the table."""
-    lines = sentence.quote.rstrip("\n").split("\n")
+    """A Markdown quotation; a table row keeps its header, and its number stands below the table.
+
+    The document's own [2] is escaped: it is no source of this answer.
+    """
+    lines = _LIKE_A_CITATION.sub(r"\\[\1\\]", sentence.quote).rstrip("\n").split("\n")
     number = f"[{sentence.passage + 1}]"
     quoted = "\n".join(f"> {line}" for line in lines)
     return f"\n\n{quoted}\n>\n> {number}" if sentence.header else f"\n\n{quoted} {number}"

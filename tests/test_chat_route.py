@@ -1,0 +1,343 @@
+"""`POST /` and `POST /gemini` over the embedded store, with real loopback models."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from tests.fakes.gemini import FakeGemini
+from tests.fakes.ollama import ANSWER, FakeOllama
+from tests.server import (
+    BOX,
+    HARVEST,
+    HIDDEN,
+    LIGHTHOUSE,
+    QUESTION,
+    Answer,
+    Library,
+    Served,
+    ask,
+    read_chunks,
+    serve,
+)
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("strict_loop")]
+
+SOURCE_FIELDS = {"n", "document", "name", "title", "page", "score", "text", "chunk_id", "boxes"}
+USAGE_FIELDS = {
+    "total_duration",
+    "load_duration",
+    "prompt_eval_count",
+    "prompt_eval_duration",
+    "eval_count",
+    "eval_duration",
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(library: Library) -> AsyncIterator[Served]:
+    """The server without a language model."""
+    async with serve(library.data_dir) as served:
+        yield served
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def relaying(library: Library) -> AsyncIterator[tuple[Served, FakeOllama]]:
+    """The server and the Ollama that it asks."""
+    async with FakeOllama() as fake, serve(library.data_dir, llm="auto", ollama_host=fake.url) as served:
+        yield served, fake
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def model(relaying: tuple[Served, FakeOllama]) -> AsyncIterator[FakeOllama]:
+    """That Ollama, its switches and counters as new."""
+    fake = relaying[1]
+    before = dict(vars(fake.switches))
+    fake.requests.clear()
+    fake.prompts.clear()
+    fake.finished_streams = fake.cancelled_streams = 0
+    yield fake
+    vars(fake.switches).update(before)
+
+
+@pytest.fixture
+def chatting(relaying: tuple[Served, FakeOllama], model: FakeOllama) -> Served:
+    """The server that asks `model`."""
+    return relaying[0]
+
+
+def check_shape(answer: Answer) -> dict[str, Any]:
+    """Assert what holds for every complete answer of `POST /`; its last line."""
+    assert answer.status == 200
+    first, *tokens, last = answer.lines
+    for line in (first, *tokens):
+        assert isinstance(line["message"]["content"], str) and line["done"] is False
+        assert line["model"] and line["created_at"] and line["message"]["role"] == "assistant"
+    assert first["message"]["content"] == ""
+    assert [source["n"] for source in first["sources"]] == list(range(1, len(first["sources"]) + 1))
+    assert last["done"] is True and last["done_reason"] == "stop" and last["message"]["content"] == ""
+    assert all(isinstance(last[name], int) for name in USAGE_FIELDS)
+    return dict(last)
+
+
+async def test_quotes_the_documents_without_a_model(served: Served, library: Library) -> None:
+    answer = await ask(served)
+    last = check_shape(answer)
+    first = answer.lines[0]
+    best = first["sources"][0]
+    document = library.documents[LIGHTHOUSE]
+    assert set(best) == SOURCE_FIELDS
+    assert (best["document"], best["name"], best["title"]) == (document.id, LIGHTHOUSE, f"About {LIGHTHOUSE}")
+    assert best["page"] == 1 and "1887" in best["text"] and 0 < best["score"] <= 1
+    assert best["chunk_id"] == library.chunks[LIGHTHOUSE, 1].id and best["boxes"] == [list(BOX)]
+    assert (first["query"], first["model"]) == (QUESTION, "extractive")
+    assert "construído em 1887 por Amélia Duarte. [1]" in answer.text
+    assert answer.text.startswith("*Nenhum modelo de linguagem respondeu")
+    assert 1 in last["citations"] and set(last["citations"]) <= {source["n"] for source in first["sources"]}
+    assert last["left_out"] == 0 and last["num_ctx"] == 8192
+    assert last["services"] == [{"name": "extractive", "host": "this machine", "local": True}]
+
+
+async def test_answers_in_the_language_of_the_question(served: Served) -> None:
+    answer = await ask(served, "How many tonnes of apples did the village of Serra harvest?")
+    assert answer.text.startswith("*No language model answered")
+    assert "95 tonnes" in answer.text
+
+
+async def test_writes_each_line_alone_and_nothing_compresses(served: Served) -> None:
+    head, chunks = await read_chunks(served)
+    assert head.startswith("HTTP/1.1 200")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
+    assert headers["content-type"] == "application/x-ndjson; charset=utf-8"
+    assert headers["cache-control"] == "no-store" and headers["x-accel-buffering"] == "no"
+    assert "content-encoding" not in headers
+    assert len(chunks) > 3
+    for chunk in chunks:
+        assert chunk.endswith(b"\n") and chunk.count(b"\n") == 1
+        assert isinstance(json.loads(chunk), dict)
+
+
+async def test_what_is_excluded_is_not_found(served: Served) -> None:
+    answer = await ask(served, "Where does the treasure lie?", top_k=50)
+    assert HIDDEN not in {source["name"] for source in answer.lines[0]["sources"]}
+    assert "third oak" not in answer.text
+
+
+async def test_filters_and_top_k_choose_the_sources(served: Served, library: Library) -> None:
+    harvest = library.documents[HARVEST].id
+    filtered = await ask(served, filters={"documents": [harvest]})
+    assert {source["document"] for source in filtered.lines[0]["sources"]} == {harvest}
+    assert len((await ask(served, top_k=1)).lines[0]["sources"]) == 1
+    nothing = await ask(served, filters={"documents": ["no such document"]})
+    assert check_shape(nothing)["citations"] == [] and nothing.lines[0]["sources"] == []
+    assert nothing.text == "Os documentos carregados não têm nada que responda a esta pergunta."
+
+
+async def test_numbers_quoted_from_a_document_are_no_citations(served: Served, library: Library) -> None:
+    only = {"documents": [library.documents[HARVEST].id]}
+    answer = await ask(served, "Where is the honey stored, in barrels of oak?", filters=only)
+    bees = next(source for source in answer.lines[0]["sources"] if source["page"] == 2)
+    assert bees["n"] == 1 and "see \\[2\\] there. [1]" in answer.text
+    cited = {n for n in (1, 2) if f" [{n}]" in answer.text}
+    assert set(answer.lines[-1]["citations"]) == cited
+
+
+async def test_the_original_request_is_answered(served: Served) -> None:
+    body = b'{"prompt": "Em que ano o farol foi constru\\u00eddo?", "parametro": 0, "unknown": {"a": [1]}}'
+    async with served.client.post("/", data=body) as response:  # without a content type, as scripts send it
+        assert check_shape(Answer(response.status, response.headers, await response.read()))
+
+
+async def test_relays_the_models_lines_untouched(chatting: Served, model: FakeOllama) -> None:
+    answer = await ask(chatting)
+    last = check_shape(answer)
+    assert answer.text == ANSWER
+    tokens = answer.body.split(b"\n")[1:-2]
+    assert len(tokens) == len(ANSWER.split(" "))
+    # Ollama's own key order and its second of the day: the very bytes, not the same made anew.
+    assert all(line.startswith(b'{"model":"llama3.1:8b","created_at":"20') and b"Z" in line for line in tokens)
+    assert last["citations"] == [1, 2] and last["eval_count"] == len(tokens) and last["prompt_eval_count"] > 100
+    assert last["services"] == [{"name": "ollama", "host": "127.0.0.1", "local": True}]
+
+
+async def test_the_model_sees_numbered_sources_and_the_history(chatting: Served, model: FakeOllama) -> None:
+    history = [{"role": "user", "content": "Olá"}, {"role": "assistant", "content": "Bom dia."}]
+    answer = await ask(chatting, history=[*history, {"role": "assistant", "content": " "}])
+    [body] = [body for path, body in model.requests if path == "/api/chat"]
+    assert body["options"]["num_ctx"] == 8192 and body["stream"] is True
+    system, *turns, asked = body["messages"]
+    assert system["role"] == "system" and "Portuguese" in system["content"]
+    assert turns == history
+    for source in answer.lines[0]["sources"]:
+        assert f'<source n="{source["n"]}" document="{source["name"]}" page="{source["page"]}"' in asked["content"]
+        assert source["text"] in asked["content"]
+    assert asked["content"].endswith(f"Question: {QUESTION}")
+
+
+async def test_tokens_arrive_while_the_model_still_writes(chatting: Served, model: FakeOllama) -> None:
+    model.switches.silence_after = 2
+    async with chatting.client.post("/", json={"prompt": QUESTION}) as response:
+        lines = [json.loads(await response.content.readline()) for _ in range(3)]
+        assert [line["message"]["content"] for line in lines] == [
+            "",
+            *(" " + ANSWER).lstrip().split(" ")[:1],
+            " acervo",
+        ]
+        assert model.open_streams == 1
+    await model.wait_until(lambda fake: fake.open_streams == 0)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_a_client_that_leaves_stops_the_model(chatting: Served, model: FakeOllama, silent: bool) -> None:
+    if silent:
+        model.switches.first_token_silence_s = 3600
+    else:
+        model.switches.token_delay_s, model.switches.answer = 0.02, "palavra " * 5000
+    response = await chatting.client.post("/", json={"prompt": QUESTION})
+    await response.content.readline()
+    await model.wait_until(lambda fake: fake.open_streams == 1)
+    left = time.monotonic()
+    response.close()
+    await model.wait_until(lambda fake: fake.open_streams == 0)
+    assert time.monotonic() - left < 3  # a second, and room for a busy machine
+    assert (model.cancelled_streams, model.finished_streams) == (1, 0)
+
+
+async def test_fifty_clients_each_get_their_own_answer(chatting: Served, model: FakeOllama) -> None:
+    model.switches.token_delay_s = 0.01
+    questions = [f"{QUESTION} {n}" for n in range(50)]
+    answers = await asyncio.gather(*(ask(chatting, question) for question in questions))
+    for question, answer in zip(questions, answers, strict=True):
+        assert check_shape(answer)["citations"] == [1, 2]
+        assert answer.text == ANSWER and answer.lines[0]["query"] == question
+    assert model.finished_streams == 50
+
+
+@pytest.mark.parametrize(
+    ("switches", "told"),
+    [
+        ({"error_after": 3}, "CUDA error"),
+        ({"cut_after": 3}, "broke off"),
+        ({"end_after": 3}, "ended without its last line"),
+        ({"garbage_after": 3}, "OLLAMA_HOST"),
+        ({"load_error": "model requires more system memory"}, "more system memory"),
+        ({"busy": True}, "Ask again"),
+    ],
+)
+async def test_a_model_that_fails_ends_the_stream_with_an_error(
+    chatting: Served, model: FakeOllama, switches: dict[str, Any], told: str
+) -> None:
+    vars(model.switches).update(switches)
+    answer = await ask(chatting)
+    first, *tokens, last = answer.lines
+    assert answer.status == 200 and first["sources"]
+    assert set(last) == {"error"} and told in last["error"]
+    whole = [] if "load_error" in switches or "busy" in switches else (" " + ANSWER).split(" ")[1:4]
+    assert answer.text == " ".join(whole) and len(tokens) == len(whole)
+    assert not any(line.get("done") for line in answer.lines)
+
+
+async def test_a_silent_model_is_given_up(library: Library) -> None:
+    async with FakeOllama(silence_after=1) as fake:
+        async with serve(library.data_dir, llm="auto", ollama_host=fake.url, first_token_timeout_s=0.3) as served:
+            last = (await ask(served)).lines[-1]
+        assert "FIRST_TOKEN_TIMEOUT_S" in last["error"]
+        await fake.wait_until(lambda fake: fake.open_streams == 0)
+
+
+async def test_a_model_that_is_not_pulled(library: Library) -> None:
+    async with FakeOllama(models=["other:1b"]) as fake:
+        async with serve(library.data_dir, llm="auto", ollama_host=fake.url) as served:
+            answer = await ask(served)
+            assert check_shape(answer)["services"][0]["name"] == "extractive"
+            assert "ollama pull llama3.1:8b" in answer.text and "1887" in answer.text
+        async with serve(library.data_dir, llm="ollama", ollama_host=fake.url) as served:
+            first, last = (await ask(served)).lines
+            assert first["model"] == "llama3.1:8b" and first["sources"]
+            assert set(last) == {"error"} and "ollama pull llama3.1:8b" in last["error"]
+
+
+async def test_ollama_away_and_wanted_by_name_is_an_error(library: Library) -> None:
+    async with serve(library.data_dir, llm="ollama") as served:
+        last = (await ask(served)).lines[-1]
+        assert set(last) == {"error"} and "ollama serve" in last["error"]
+
+
+async def test_what_does_not_fit_the_window_is_counted(library: Library) -> None:
+    async with FakeOllama() as fake, serve(library.data_dir, llm="auto", ollama_host=fake.url, num_ctx=512) as served:
+        answer = await ask(served, top_k=50)
+        last, sources = check_shape(answer), answer.lines[0]["sources"]
+        assert last["num_ctx"] == 512 and last["left_out"] == 4 - len(sources) > 0
+        assert fake.requests[-1][1]["options"]["num_ctx"] == 512
+        refused = await ask(served, "farol " * 200)
+        assert refused.status == 400 and "NUM_CTX" in refused.error
+
+
+async def test_more_answers_than_allowed_are_refused(library: Library) -> None:
+    async with (
+        FakeOllama(silence_after=0) as fake,
+        serve(library.data_dir, llm="auto", ollama_host=fake.url, max_answers=1) as served,
+    ):
+        first = await served.client.post("/", json={"prompt": QUESTION})
+        refused = await ask(served)
+        assert refused.status == 503 and "MAX_ANSWERS" in refused.error
+        first.close()
+        await fake.wait_until(lambda fake: fake.open_streams == 0)
+        fake.switches.silence_after = None
+        check_shape(await ask(served))
+
+
+class TestGemini:
+    async def test_without_a_key_it_names_the_setting(self, served: Served) -> None:
+        answer = await ask(served, path="/gemini")
+        assert answer.status == 503 and "GOOGLE_API_KEY" in answer.error
+
+    async def test_streams_in_the_shape_of_the_original(self, library: Library) -> None:
+        async with self._serving(library) as (served, fake):
+            answer = await ask(served, path="/gemini")
+            first, *tokens, last = answer.lines
+            assert answer.status == 200 and len(fake.requests) == 1
+            assert first["response"] == "" and set(first["sources"][0]) == SOURCE_FIELDS and first["query"] == QUESTION
+            assert all(set(line) == {"response"} for line in tokens)
+            assert "".join(line["response"] for line in tokens) == ANSWER
+            assert last["response"] == "" and last["done"] is True and last["citations"] == [1, 2]
+            assert last["services"][-1]["local"] is False
+
+    async def test_an_error_is_told_in_the_response_too(self, library: Library) -> None:
+        async with self._serving(library, code=grpc.StatusCode.RESOURCE_EXHAUSTED, fail_after=2) as (served, _):
+            *_, last = (await ask(served, path="/gemini")).lines
+            assert set(last) == {"response", "error"} and last["response"] == last["error"]
+            assert "GOOGLE_API_KEY" in last["error"]
+
+    async def test_a_client_that_leaves_stops_gemini(self, library: Library) -> None:
+        async with self._serving(library, silence_after=1) as (served, fake):
+            response = await served.client.post("/gemini", json={"prompt": QUESTION})
+            await response.content.readline()
+            await response.content.readline()
+            assert fake.open_streams == 1
+            response.close()
+            await fake.wait_idle()
+            assert fake.cancelled_streams == 1
+
+    async def test_the_default_route_asks_gemini_only_when_told(self, library: Library) -> None:
+        async with self._serving(library) as (served, fake):
+            await ask(served)
+            assert fake.requests == []
+        async with self._serving(library, llm="gemini") as (served, fake):
+            assert check_shape(await ask(served))["services"][-1]["name"] == "gemini"
+            assert len(fake.requests) == 1
+
+    @contextlib.asynccontextmanager
+    async def _serving(
+        self, library: Library, llm: str = "extractive", **switches: Any
+    ) -> AsyncIterator[tuple[Served, FakeGemini]]:
+        async with FakeGemini(**switches) as fake, grpc.aio.insecure_channel(fake.address) as channel:
+            given = {"google_api_key": "a-key", "llm": llm}
+            async with serve(library.data_dir, gemini_channel=channel, **given) as served:
+                yield served, fake
