@@ -6,10 +6,10 @@ Model: https://www.sbert.net/docs/sentence_transformer/pretrained_models.html
 """
 
 import asyncio
+import fcntl
 import hashlib
 import importlib.util
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def _model_folder() -> Path:
 
 
 def _write_graph(weights: Path, graph: Path) -> None:
-    """Turn the weights into a graph file; checked before, published by one rename."""
+    """Turn the weights into a graph file, if no other process does; published by one rename."""
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != WEIGHTS_SHA256:
@@ -122,10 +122,16 @@ def _write_graph(weights: Path, graph: Path) -> None:
     from database.embedders.minilm_graph import build_graph
 
     graph.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=graph.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as file:
-        file.write(build_graph(weights))
-    os.replace(name, graph)
+    # Always the same name, so that starts that were killed leave one such file and not many.
+    with graph.with_suffix(".part").open("ab") as part:
+        fcntl.flock(part, fcntl.LOCK_EX)
+        if graph.exists():
+            Path(part.name).unlink(missing_ok=True)
+            return
+        part.truncate(0)
+        part.write(build_graph(weights))
+        part.flush()
+        os.replace(part.name, graph)
 
 
 def _start_session(graph: Path) -> Any:
