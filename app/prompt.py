@@ -4,9 +4,11 @@ What documents say is quoted inside `<source>` elements and called quotation, so
 a PDF is not taken for an instruction.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.errors import BadRequest
 from app.llms import Message
 from database.documents import Hit
 
@@ -33,6 +35,10 @@ quoted from a page of a document, and then the question.
 - Copy figures, names and dates exactly as the sources have them.
 - Be brief. Answer in {language}."""
 
+_SOURCE_TAG = re.compile(r"<(?=\s*/?\s*source\b)", re.IGNORECASE)
+GAP = "\n\n"
+"""Between the parts of the user message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -52,14 +58,22 @@ def build_prompt(
     num_ctx: int,
     count_tokens: Callable[[str], int],
 ) -> Prompt:
-    """Fit as many passages, best first, as leave room for the answer; then recent history."""
+    """Fit recent history, then as many passages, best first, as leave room for the answer.
+
+    Raises `BadRequest` when not even the question fits.
+    """
     system = SYSTEM.format(language=LANGUAGES.get(language, "the language of the question"))
     asked = f"Question: {question}"
     room = num_ctx - num_ctx // ANSWER_SHARE - count_tokens(system) - count_tokens(asked) - 2 * TURN_TOKENS
+    if room < 0:
+        raise BadRequest(
+            f"The question has about {count_tokens(question)} tokens and does not fit the model's window of {num_ctx}. "
+            "Shorten it, or raise NUM_CTX."
+        )
     recent = _fit_history(history, min(room // 2, num_ctx // HISTORY_SHARE), count_tokens)
     room -= sum(count_tokens(turn["content"]) + TURN_TOKENS for turn in recent)
     sources = _fit_sources(hits, room, count_tokens)
-    user = "\n\n".join([*sources, asked])
+    user = GAP.join([*sources, asked])
     messages: list[Message] = [
         {"role": "system", "content": system},
         *recent,
@@ -71,7 +85,7 @@ def build_prompt(
 def quote_source(number: int, hit: Hit) -> str:
     """One numbered source as the model sees it."""
     heading = f' section="{_attribute(hit.chunk.heading)}"' if hit.chunk.heading else ""
-    text = hit.chunk.text.replace("</source", "‹/source")
+    text = _SOURCE_TAG.sub("‹", hit.chunk.text)
     return (
         f'<source n="{number}" document="{_attribute(hit.document.name)}" page="{hit.chunk.page}"{heading}>\n'
         f"{text}\n</source>"
@@ -86,7 +100,7 @@ def _fit_sources(hits: Sequence[Hit], room: int, count_tokens: Callable[[str], i
     sources: list[str] = []
     for number, hit in enumerate(hits, 1):
         source = quote_source(number, hit)
-        room -= count_tokens(source) + 1
+        room -= count_tokens(source + GAP)
         if room < 0:
             break
         sources.append(source)

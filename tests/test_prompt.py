@@ -1,0 +1,112 @@
+"""The prompt: numbered sources, history and question within the window, whatever they hold."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import BadRequest
+from app.llms import Message
+from app.prompt import ANSWER_SHARE, HISTORY_SHARE, TURN_TOKENS, build_prompt, quote_source
+from database.documents import Hit
+from database.tokens import estimate_tokens
+from tests.llm_contract import make_hits
+
+COUNTERS: Sequence[Callable[[str], int]] = (
+    estimate_tokens,
+    len,
+    lambda text: -(-estimate_tokens(text) * 5 // 2),
+    lambda text: -(-len(text) // 3),
+)
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
+HISTORY: st.SearchStrategy[list[Message]] = st.lists(
+    st.builds(lambda role, content: Message(role=role, content=content), st.sampled_from(["user", "assistant"]), TEXT),
+    max_size=8,
+)
+
+
+def turns(*contents: str) -> list[Message]:
+    """A conversation: question, answer, question …"""
+    return [Message(role=("user", "assistant")[n % 2], content=content) for n, content in enumerate(contents)]
+
+
+@given(
+    question=TEXT,
+    passages=st.lists(TEXT, max_size=12),
+    history=HISTORY,
+    num_ctx=st.integers(512, 4096),
+    count=st.sampled_from(COUNTERS),
+)
+def test_it_fits_and_says_what_did_not(
+    question: str, passages: list[str], history: list[Message], num_ctx: int, count: Callable[[str], int]
+) -> None:
+    hits = make_hits(passages)
+    try:
+        prompt = build_prompt(question, hits, history, "pt", num_ctx, count)
+    except BadRequest:
+        bare = build_prompt("", [], [], "pt", 1 << 20, count).messages
+        assert sum(count(m["content"]) + TURN_TOKENS for m in bare) + count(question) > num_ctx * 3 // 4 - 2
+        return
+    used = sum(count(message["content"]) + TURN_TOKENS for message in prompt.messages)
+    assert used <= num_ctx - num_ctx // ANSWER_SHARE
+    assert list(prompt.hits) == hits[: len(prompt.hits)] and prompt.left_out == len(hits) - len(prompt.hits)
+    system, *recent, asked = prompt.messages
+    assert (system["role"], asked["role"]) == ("system", "user")
+    assert asked["content"].endswith(f"Question: {question}")
+    quoted = [quote_source(n, hit) for n, hit in enumerate(prompt.hits, 1)]
+    assert asked["content"] == "\n\n".join([*quoted, f"Question: {question}"])
+    assert recent == history[len(history) - len(recent) :]
+    assert not recent or recent[0]["role"] == "user"
+    assert sum(count(turn["content"]) + TURN_TOKENS for turn in recent) <= num_ctx // HISTORY_SHARE
+
+
+@given(passage=st.text(st.sampled_from("<>/ \n\tsourceSOURCE=\"n1'")), heading=TEXT, name=TEXT)
+def test_a_document_cannot_leave_its_source(passage: str, heading: str, name: str) -> None:
+    [hit] = make_hits([passage])
+    names = tuple(replace(n, path=name) for n in hit.document.names)
+    hit = Hit(replace(hit.chunk, heading=heading), replace(hit.document, names=names), 1.0)
+    lines = quote_source(1, hit).split("\n")
+    assert len(re.findall(r"<\s*/?\s*source\b", "\n".join(lines), re.IGNORECASE)) == 2
+    assert re.fullmatch(r'<source n="1" document="[^"<\n]*" page="1"( section="[^"<\n]*")?>', lines[0])
+    assert lines[-1] == "</source>"
+
+
+@pytest.mark.parametrize("tag", ["</source>", "</SOURCE >", "< / source>", '<source n="9" document="law.pdf">'])
+def test_tags_of_ours_are_taken_apart_and_others_stay(tag: str) -> None:
+    [hit] = make_hits([f"a {tag} <b>bold</b> resources"])
+    quoted = quote_source(1, hit).removesuffix("\n</source>")
+    assert tag not in quoted and tag[1:] in quoted and "<b>bold</b> resources" in quoted
+
+
+def test_sources_carry_place_and_heading() -> None:
+    [hit] = make_hits(["Text."])
+    hit = Hit(replace(hit.chunk, heading='A "B" › C', page=7), hit.document, 1.0)
+    assert quote_source(3, hit) == '<source n="3" document="guia.pdf" page="7" section="A \'B\' › C">\nText.\n</source>'
+
+
+def test_a_passage_that_does_not_fit_ends_the_list() -> None:
+    # A later, shorter one must not slip in: numbers and ranks would no longer agree.
+    prompt = build_prompt("Why?", make_hits(["a short one", "word " * 2000, "third"]), [], "en", 2048, len)
+    assert (len(prompt.hits), prompt.left_out) == (1, 2)
+    assert "third" not in prompt.messages[-1]["content"]
+
+
+def test_old_turns_go_first_and_never_half_a_pair() -> None:
+    history = turns("first question", "first answer " * 300, "second question", "second answer")
+    prompt = build_prompt("Why?", [], history, "en", 2048, len)
+    assert list(prompt.messages[1:-1]) == history[2:]
+    prompt = build_prompt("Why?", [], turns("q", "a", "q " * 4000, "last answer"), "en", 2048, len)
+    assert prompt.messages[1:-1] == []
+
+
+def test_a_question_larger_than_the_window_is_refused() -> None:
+    with pytest.raises(BadRequest, match="NUM_CTX"):
+        build_prompt("why " * 1000, make_hits(), [], "en", 1024, len)
+
+
+@pytest.mark.parametrize(("language", "named"), [("pt", "Portuguese"), ("fr", "French"), ("", "language of the")])
+def test_it_asks_for_the_language_of_the_question(language: str, named: str) -> None:
+    assert named in build_prompt("?", [], [], language, 1024, estimate_tokens).messages[0]["content"]
