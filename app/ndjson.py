@@ -15,7 +15,13 @@ def encode_line(data: dict[str, Any]) -> bytes:
     """One object on one line, UTF-8."""
     # Line separators of Unicode are legal in JSON, but some readers split lines there.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085").encode() + b"\n"
+    return (
+        text.replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+        .replace("\x85", "\\u0085")
+        .encode(errors="replace")
+        + b"\n"
+    )
 
 
 def ollama_line(event: Event, model: str) -> bytes:
