@@ -3,12 +3,15 @@
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from app.errors import BadRequest
 from app.llms import Message
 
 MAX_HISTORY = 100
 MAX_FILTERED = 1000
+MAX_TOLD = 5
+"""Wrong fields named in one message."""
 
 
 class Turn(BaseModel):
@@ -42,13 +45,13 @@ class AskRequest(BaseModel):
     @classmethod
     def _not_blank(cls, prompt: str) -> str:
         if not prompt.strip():
-            raise ValueError("the question is empty")
+            raise PydanticCustomError("blank", "The question is empty")
         return prompt.strip()
 
     @property
     def turns(self) -> list[Message]:
-        """The history as models take it."""
-        return [{"role": turn.role, "content": turn.content} for turn in self.history]
+        """The history as models take it: without empty turns, such as answers that failed."""
+        return [{"role": turn.role, "content": turn.content} for turn in self.history if turn.content.strip()]
 
 
 def parse_ask(body: bytes) -> AskRequest:
@@ -60,5 +63,7 @@ def parse_ask(body: bytes) -> AskRequest:
 
 
 def _describe(error: ValidationError) -> str:
-    wrong = [f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()]
+    wrong = [f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:MAX_TOLD]]
+    if (more := error.error_count() - MAX_TOLD) > 0:
+        wrong.append(f"and {more} more")
     return f'Send JSON such as {{"prompt": "a question"}}. {"; ".join(wrong)}.'
