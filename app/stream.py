@@ -6,6 +6,7 @@ when its browser tells it, and would lose the others.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
@@ -14,6 +15,8 @@ from aiohttp import hdrs, web
 from app.events import Event, Failed, Sources, Token
 from database.errors import AcervoError
 
+log = logging.getLogger(__name__)
+
 MERGE_S = 0.25
 HEADERS = {
     hdrs.CONTENT_TYPE: "application/x-ndjson; charset=utf-8",
@@ -21,6 +24,7 @@ HEADERS = {
     "X-Accel-Buffering": "no",
 }
 STOPPED = "The server is stopping, so this answer is incomplete. Ask again in a moment."
+UNFORESEEN = "The server failed unexpectedly, so this answer is incomplete; its log says why."
 
 Encode = Callable[[Event, str], bytes]
 
@@ -55,6 +59,9 @@ async def _catch(first: Event, events: AsyncIterator[Event]) -> AsyncGenerator[E
             yield event
     except AcervoError as error:
         yield Failed(str(error))
+    except Exception:  # the status is sent already, so the middleware comes too late to tell
+        log.exception("An answer broke off")
+        yield Failed(UNFORESEEN)
 
 
 async def _merge(events: AsyncGenerator[Event], pause_s: float = MERGE_S) -> AsyncGenerator[Event]:
