@@ -15,10 +15,10 @@ AT_ONCE = 2
 
 
 class PageImages:
-    """Draws pages in worker processes, at most AT_ONCE at a time, and keeps the latest."""
+    """Draws pages in worker processes, at most AT_ONCE at a time, and keeps the latest in memory."""
 
-    def __init__(self, settings: IndexSettings):
-        self._settings = settings
+    def __init__(self, settings: IndexSettings, kept_bytes: int = KEPT_BYTES):
+        self._settings, self._kept_bytes = settings, kept_bytes
         self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._size = 0
         self._drawing = asyncio.Semaphore(AT_ONCE)
@@ -41,7 +41,8 @@ class PageImages:
         return self._kept.get(key)
 
     def _keep(self, key: tuple[object, ...], image: bytes) -> None:
+        # Two requests may have drawn the same page at the same time.
+        self._size += len(image) - len(self._kept.pop(key, b""))
         self._kept[key] = image
-        self._size += len(image)
-        while self._size > KEPT_BYTES:
+        while self._size > self._kept_bytes:
             self._size -= len(self._kept.popitem(last=False)[1])
