@@ -4,6 +4,7 @@ The PDF library is imported inside functions, so that importing this module cost
 """
 
 import importlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ class Facts:
     repaired: bool
 
 
-def PRELOAD() -> None:
+def preload() -> None:
     """Import what conversions need, once, before processes are forked for them."""
+    if "pymupdf4llm" in sys.modules:
+        return
     onnxruntime: Any = importlib.import_module("onnxruntime")
 
     class OneThread(onnxruntime.SessionOptions):  # type: ignore[misc]

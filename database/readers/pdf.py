@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from database.documents import Box
 from database.errors import ReadError
-from database.readers.opening import PRELOAD, load_library, open_document
+from database.readers.opening import load_library, open_document, preload
 from database.readers.pieces import HEADINGS, Piece, RawPage, clean_block
 
-__all__ = ["PRELOAD", "Mode", "convert"]
+__all__ = ["Mode", "convert", "preload"]
 
 Mode = Literal["layout", "text", "ocr"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from database.documents import Box
 from database.errors import ReadError
-from database.readers.opening import PRELOAD, load_library, open_document
+from database.readers.opening import load_library, open_document, preload
 from database.readers.worker import run_limited
 from database.settings import IndexSettings
 
@@ -18,7 +18,7 @@ MIN_ZOOM = 0.1
 YELLOW = np.array([1.0, 0.92, 0.5])
 """Red, green and blue that light is multiplied by."""
 
-__all__ = ["PRELOAD", "render_page"]
+__all__ = ["preload", "render_page"]
 
 
 async def render_page(path: Path, number: int, boxes: Sequence[Box], zoom: float, settings: IndexSettings) -> bytes:
@@ -45,7 +45,6 @@ def draw_page(path: Path, number: int, boxes: Sequence[Box], zoom: float) -> byt
         if not 1 <= number <= document.page_count:
             raise ReadError(f"There is no page {number}; the document has {document.page_count}.")
         page = document[number - 1]
-        page.remove_rotation()  # boxes are in coordinates as displayed
         zoom = min(max(zoom, MIN_ZOOM), math.sqrt(MAX_PIXELS / (page.rect.width * page.rect.height)))
         picture = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False)
         pixels = np.frombuffer(picture.samples, np.uint8).reshape(picture.height, picture.width, 3)

@@ -158,10 +158,10 @@ class _Zygote:
 
 
 def _import(task: Task) -> Any:
-    """The task's function. A module may name in `PRELOAD` a function of no arguments that
-    imports what its functions import lazily, so that this happens before the fork."""
+    """The task's function. Its module may have a function `preload` that
+    imports what the others import lazily, so that this happens before the fork."""
     module = importlib.import_module(task.module)
-    preload = getattr(module, "PRELOAD", None)
+    preload = getattr(module, "preload", None)
     if preload is not None:
         preload()
     return getattr(module, task.function)
