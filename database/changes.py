@@ -36,18 +36,27 @@ def find_changes(documents: Iterable[Document], files: Iterable[FoundFile], scop
 
     Only names below a scope can count as removed: loading one folder leaves the others alone.
     """
-    known = {full_path(name): (document, name) for document in documents for name in document.names}
+    known = _holders(documents)
     changes, seen, given = Changes(), set(), list(scopes)
     for file in files:
         place = full_path(file.name)
         seen.add(place)
         if place not in known:
             changes.added.append(file)
-        elif known[place][0].id != file.document_id:
-            changes.changed.append(file)
-        else:
+        elif known[place].keys() == {file.document_id}:
             changes.unchanged.append(file)
-    for place, pair in known.items():
+        else:  # also when a load was killed between publishing new bytes and dropping the old ones
+            changes.changed.append(file)
+    for place, held in known.items():
         if place not in seen and any(place.is_relative_to(scope) for scope in given):
-            changes.removed.append(pair)
+            changes.removed.extend(held.values())
     return changes
+
+
+def _holders(documents: Iterable[Document]) -> dict[PurePath, dict[str, tuple[Document, Name]]]:
+    """For each place the documents, by id, that have a name there."""
+    holders: dict[PurePath, dict[str, tuple[Document, Name]]] = {}
+    for document in documents:
+        for name in document.names:
+            holders.setdefault(full_path(name), {})[document.id] = (document, name)
+    return holders

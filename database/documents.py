@@ -217,6 +217,8 @@ class IndexRecord:
     common_words: tuple[str, ...] = ()
     common_grams: tuple[str, ...] = ()
     """Terms found in so many windows that searching for them costs much and tells little."""
+    settled: bool = True
+    """False while a load is at work and after one that was killed: languages and terms may be behind."""
 
 
 @dataclass(frozen=True, slots=True)

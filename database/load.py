@@ -6,6 +6,7 @@ and the next load does the rest.
 
 import asyncio
 import hashlib
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +19,9 @@ from database.changes import find_changes, full_path
 from database.documents import Contents, Document, IndexRecord, Name, Reading, Vector, Window
 from database.embedders import Embedder
 from database.errors import ReadError, SettingsError
-from database.files import Originals, find_files
+from database.files import Originals, drop_leftovers, find_files
 from database.index import check_dimension, check_record, make_record
-from database.plan import Job, Plan, Versions, make_plan, without
+from database.plan import KEPT, Job, Plan, Versions, make_plan, without
 from database.readers import DocumentReader
 from database.report import Reporter, Summary
 from database.settings import IndexSettings
@@ -49,6 +50,7 @@ class Loader:
 
     def __init__(self, settings: IndexSettings, store: Store, embedder: Embedder, reporter: Reporter):
         self._store, self._embedder, self._reporter = store, embedder, reporter
+        self._data_dir = settings.data_dir
         self._reader = DocumentReader(settings)
         self._originals = Originals(settings.data_dir / "files")
         self._documents: dict[str, Document] = {}
@@ -83,36 +85,46 @@ class Loader:
         missing = [str(path) for path in options.paths if not path.exists()]
         if missing:
             raise SettingsError(f"There is no {', '.join(missing)}. Name files or folders that exist, or set PDF_DIR.")
-        files, closed = await asyncio.to_thread(find_files, options.paths)
+        files, closed = await asyncio.to_thread(find_files, options.paths, self._data_dir)
         changes = find_changes(self._documents.values(), files, options.paths)
-        shut = {path for path, _ in closed}
-        changes.removed = [pair for pair in changes.removed if Path(full_path(pair[1])) not in shut]
+        # What cannot be opened now, or lies in a folder that cannot, is not gone.
+        changes.removed = [(d, n) for d, n in changes.removed if not any(map(full_path(n).is_relative_to, closed))]
         plan = make_plan(changes, self._documents, self._versions, options.retry)
         summary = Summary(
-            added=[file.name.path for file in changes.added],
-            changed=[file.name.path for file in changes.changed],
+            added=[f.name.path for f in changes.added if f.name.path not in plan.skipped],
+            changed=[f.name.path for f in changes.changed if f.name.path not in plan.skipped],
             removed=[name.path for _, name in changes.removed],
             unchanged=plan.unchanged,
             reread=plan.reread,
-            skipped={path.name: why for path, why in closed} | plan.skipped,
+            skipped={os.fsencode(path.name).decode(errors="replace"): why for path, why in closed.items()}
+            | plan.skipped,
             dry_run=options.dry_run,
         )
         return plan, summary
 
     async def _carry_out(self, plan: Plan, record: IndexRecord | None, summary: Summary) -> None:
-        for job in plan.adopted:
-            await self._put(job.document)
-            await self._drop_replaced(job)
         if plan.jobs:
             record = await self._open_index(record)
+        if record is None or not (plan.jobs or plan.adopted or plan.removed or not record.settled):
+            return
+        await self._store.write_index(replace(record, settled=False))
+        await asyncio.to_thread(drop_leftovers, self._data_dir)
+        await self._adopt(plan.adopted)
+        if plan.jobs:
             with self._reporter.running():
                 await self._work_through(plan.jobs, summary)
             await self._store.wait_until_searchable([job.document.id for job in plan.jobs])
         for document, name in plan.removed:
             await self._drop_name(document.id, name)
-        if record and (plan.jobs or plan.removed):
-            await self._store.sweep()
-            await self._describe_index(record)
+        await self._store.sweep()
+        await self._describe_index(record)
+
+    async def _adopt(self, jobs: Sequence[Job]) -> None:
+        # All names are given before any is taken: files that swapped their names keep their documents.
+        for job in jobs:
+            await self._put(job.document)
+        for job in jobs:
+            await self._drop_replaced(job)
 
     async def _open_index(self, record: IndexRecord | None) -> IndexRecord:
         await self._embedder.open()
@@ -186,11 +198,15 @@ class Loader:
         return np.concatenate(parts)
 
     async def _skip(self, job: Job, reason: str, summary: Summary) -> None:
-        """Record a file that cannot be read. A file that replaces a readable one leaves that in place."""
-        summary.skipped[job.label] = f"{reason} (the version loaded before still answers)" if job.replaced else reason
-        if not job.replaced:
+        """Record a file that cannot be read. What was loaded before from its place or its bytes stays."""
+        known = self._documents.get(job.document.id)
+        kept = bool(job.replaced) or (known is not None and known.searchable)
+        if not kept:
             failed = replace(job.document, state="failed", reason=reason, version=self._versions.reader)
             await self._put(replace(failed, title=failed.title or _stem(job)))
+        elif known is None:
+            await self._forget(job.document.id)
+        summary.skip([name.path for name in job.document.names], reason + KEPT if kept else reason)
         self._reporter.finished(job.label, f"skipped: {reason}")
 
     async def _put(self, document: Document) -> None:
@@ -209,9 +225,14 @@ class Loader:
         if document.names:
             await self._put(document)
             return
+        # The record goes last: a load killed in between finds it again and forgets the rest.
+        await self._forget(document_id)
         await self._store.remove_document(document_id)
         del self._documents[document_id]
+
+    async def _forget(self, document_id: str) -> None:
         await asyncio.to_thread(self._originals.drop, document_id)
+        await asyncio.to_thread(self._reader.forget, document_id)
 
     async def _describe_index(self, record: IndexRecord) -> None:
         """Note languages and common terms, which questions are analysed with."""
@@ -221,9 +242,9 @@ class Loader:
             languages=tuple(sorted({d.language for d in self._documents.values() if d.searchable and d.language})),
             common_words=analysis.find_common([w.words for w in sample]),
             common_grams=analysis.find_common([w.grams for w in sample]),
+            settled=True,
         )
-        if described != await self._store.read_index():
-            await self._store.write_index(described)
+        await self._store.write_index(described)
 
 
 def _stem(job: Job) -> str:

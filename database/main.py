@@ -11,8 +11,9 @@ import argparse
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 from database.embedders import make_embedder
 from database.errors import AcervoError
@@ -53,15 +54,38 @@ def find_paths(arguments: argparse.Namespace, settings: IndexSettings) -> list[P
 
 async def run(arguments: argparse.Namespace, settings: IndexSettings) -> int:
     """Load once, or for as long as `--watch` runs; the exit status."""
+    task = asyncio.current_task()
+    assert task is not None
+    # SIGTERM stops a load as Ctrl+C does: what is finished stays, converters are ended.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     paths = find_paths(arguments, settings)
     options = LoadOptions(paths, arguments.dry_run, arguments.retry, arguments.reindex)
-    status = await _load_once(settings, options, arguments.json)
-    if arguments.watch:
-        from watchfiles import awatch
+    if not arguments.watch:
+        return await _load_once(settings, options, arguments.json)
+    async with aclosing(_watch(paths, settings.data_dir)) as turns:
+        async for _ in turns:
+            await _load_once(settings, options, arguments.json)
+            options = replace(options, retry=False, reindex=False)
+    return 0
 
-        async for _ in awatch(*paths, debounce=1000):
-            status = await _load_once(settings, LoadOptions(paths), arguments.json)
-    return status
+
+async def _watch(paths: Sequence[Path], data_dir: Path) -> AsyncGenerator[None, None]:
+    """Yield once at the start, then whenever files have changed, also while the caller was busy."""
+    from watchfiles import awatch
+
+    def matters(change: object, path: str) -> bool:
+        return not Path(path).is_relative_to(data_dir)  # or every load would bring on the next
+
+    watching = awatch(*paths, debounce=1000, watch_filter=matters)
+    upcoming = asyncio.ensure_future(anext(watching))
+    try:
+        while True:
+            yield
+            await upcoming
+            upcoming = asyncio.ensure_future(anext(watching))
+    finally:
+        if not upcoming.cancel():
+            upcoming.exception()  # a missing folder, which the load has reported
 
 
 async def _load_once(settings: IndexSettings, options: LoadOptions, as_json: bool) -> int:
@@ -86,14 +110,12 @@ async def _opened(settings: IndexSettings, reporter: Reporter) -> AsyncIterator[
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the loader; the exit status."""
     parsed = parse_arguments(sys.argv[1:] if arguments is None else arguments)
-    # SIGTERM stops a load as Ctrl+C does: what is finished stays, converters are ended.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return asyncio.run(run(parsed, IndexSettings.load()))
     except AcervoError as error:
         print(f"Not loaded: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print("Stopped. What was finished is kept; load again for the rest.", file=sys.stderr)
         return 130
 

@@ -24,6 +24,10 @@ class Job:
         return self.document.names[0].path if self.document.names else self.document.id
 
 
+KEPT = " (the version loaded before still answers)"
+"""Follows the reason why a changed file was skipped."""
+
+
 @dataclass(slots=True)
 class Plan:
     """`adopted` are documents known already that only get further names; `skipped` maps files to the old reason."""
@@ -53,9 +57,23 @@ def make_plan(changes: Changes, documents: Mapping[str, Document], versions: Ver
         document = known or Document(document_id, "", (), files[0].size, added_at=time.time())
         replaced = tuple(file.name for file in files if file in changes.changed)
         job = Job(replace(document, names=_join(document.names, names)), _place(files[0]), replaced)
-        (plan.adopted if known and known.state != "queued" else plan.jobs).append(job)
+        if known is None or _wants_reading(known, versions, retry):
+            plan.jobs.append(job)
+        elif known.state == "failed":
+            _adopt_failed(plan, known, names, replaced)
+        else:
+            plan.adopted.append(job)
     _plan_known(plan, changes.unchanged, documents, versions, retry)
     return plan
+
+
+def _adopt_failed(plan: Plan, known: Document, names: Sequence[Name], replaced: Sequence[Name]) -> None:
+    """Further names of bytes that could not be read before; what they replace stays as it is."""
+    new = tuple(name for name in names if name not in replaced)
+    plan.skipped.update({name.path: known.reason for name in new})
+    plan.skipped.update({name.path: known.reason + KEPT for name in replaced})
+    if new:
+        plan.adopted.append(Job(replace(known, names=_join(known.names, new)), None))
 
 
 def _plan_known(

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -27,6 +27,12 @@ class Summary:
     windows: int = 0
     seconds: float = 0.0
     dry_run: bool = False
+
+    def skip(self, paths: Collection[str], reason: str) -> None:
+        """Count files as skipped instead of what was planned."""
+        for planned in (self.added, self.changed, self.reread):
+            planned[:] = [path for path in planned if path not in paths]
+        self.skipped |= dict.fromkeys(paths, reason)
 
     @property
     def exit_status(self) -> int:

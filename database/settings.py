@@ -1,5 +1,6 @@
 """Settings of the index, read once from the environment and `.env`. No server options."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -40,7 +41,8 @@ class IndexSettings(BaseSettings):
     @field_validator("pdf_dir", "data_dir")
     @classmethod
     def _from_root(cls, path: Path) -> Path:
-        return ROOT / path.expanduser()
+        # Without `..`, so that one folder has one name whether it comes from here or the command line.
+        return Path(os.path.abspath(ROOT / os.path.expanduser(path)))
 
     @field_validator("ollama_host")
     @classmethod

@@ -4,6 +4,7 @@ import asyncio
 import importlib.metadata
 import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -49,6 +50,10 @@ class DocumentReader:
         pages = assemble_pages([page for converted in ranges for page in converted.pages])
         notes = (*describe(pages, facts.repaired, self._settings.ocr), *(r.note for r in ranges if r.note))
         return Reading(choose_title(facts.title, pages, path), pages, notes)
+
+    def forget(self, document_id: str) -> None:
+        """Drop what is cached of a document, made by whatever reader. Blocks."""
+        shutil.rmtree(self._settings.data_dir / "pages" / document_id, ignore_errors=True)
 
     async def _inspect(self, path: Path, cache: PageCache) -> Facts:
         kept = await asyncio.to_thread(cache.load_facts)
