@@ -136,7 +136,7 @@ def strict_loop() -> Any:
 async def serve(data_dir: Path, *, gemini_channel: Any = None, **given: Any) -> AsyncIterator[Served]:
     """The server over the index in `data_dir`, without a language model unless `given` says so."""
     nothing = {"data_dir": data_dir, "llm": "extractive", "ollama_host": NOBODY}
-    settings = GivenSettings.load(**{**nothing, **given})
+    settings = await asyncio.to_thread(GivenSettings.load, **{**nothing, **given})
     app = make_app(settings, gemini_channel=gemini_channel)
     runner = make_runner(app, settings)
     await runner.setup()

@@ -5,9 +5,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
-from aiohttp.helpers import content_disposition_header
 
 from app.errors import BadRequest, NotFound
 from app.keys import ENGINE, IMAGES
@@ -46,7 +46,9 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     document = await _find_document(request)
     response = web.FileResponse(await _find_original(request, document))
     response.content_type = "application/pdf"
-    response.headers[hdrs.CONTENT_DISPOSITION] = content_disposition_header("inline", filename=document.name)
+    # RFC 8187: a percent-encoded plain filename would be taken at its word by some browsers.
+    name = quote(document.name, safe="", errors="replace")
+    response.headers[hdrs.CONTENT_DISPOSITION] = f"inline; filename*=UTF-8''{name}"
     response.headers[hdrs.CACHE_CONTROL] = "private, no-cache"
     return response
 
