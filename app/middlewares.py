@@ -52,7 +52,7 @@ async def errors_to_json(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return error_response(error.status, error.reason)
+        return error_response(error.status, error.text or error.reason)
     except ConnectionError:
         raise
     except Exception:

@@ -33,8 +33,8 @@ class ServerSettings(IndexSettings):
 
     @property
     def host_names(self) -> frozenset[str]:
-        """Host names answered to, without ports."""
-        return _split(self.allowed_hosts)
+        """Host names answered to, in small letters, without ports and brackets; HOST itself is one."""
+        return frozenset(name.strip("[]").lower() for name in (*_split(self.allowed_hosts), self.host))
 
     @property
     def origins(self) -> frozenset[str]:
