@@ -15,11 +15,11 @@ PASSAGES = 5
 SENTENCES = 3
 WEIGHT_VECTOR, WEIGHT_WORDS, WEIGHT_GRAMS, WEIGHT_RANK = 0.3, 0.5, 1.0, -0.2
 
-_END = re.compile(r"[.!?…]+[\"”’»)\]]*\s+(?=[\"“‘«(\[*_]*[A-ZÀ-ÖØ-Þ0-9])")
+_END = re.compile(r"[.!?…]+(?:\s?[\"”’»)\]])*\s+(?=[\"“‘«(\[*_]*[A-ZÀ-ÖØ-Þ0-9])")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-Za-z]|art|arts|inc|n|nº|no|nos|p|pp|pág|págs|fl|fls|sr|sra|srs|dr|dra|prof|profa|mr|mrs|ms|"
     r"st|vs|cf|ex|etc|al|ed|vol|cap|fig|tab|corp|co|ltd|ltda|approx|av|tel|séc|obs|par|jan|feb|fev|mar|apr|abr|jun|"
-    r"jul|aug|ago|sep|sept|set|oct|out|nov|dec|dez|u\.s|e\.g|i\.e|d\.c|\d+)\.$",
+    r"jul|aug|ago|sep|sept|set|oct|out|nov|dec|dez|u\.s|e\.g|i\.e|d\.c)\.$|^[-*+\s]*(?:\d+\.)+$",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"^\|[ \t:|-]+\|?[ \t]*$")
@@ -41,20 +41,17 @@ class Sentence:
 
 def split_passage(passage: int, text: str) -> Iterator[Sentence]:
     """The sentences and table rows of a passage in order; headings and rulers are left out."""
-    header: list[str] = []
-    for line in text.split("\n"):
-        line = line.strip()
-        if line.startswith("|"):
-            if _RULE.match(line):
-                header = [*header[-1:], line]
-            elif len(header) < 2:
-                header = [line]
-            else:
-                yield Sentence(passage, line, "\n".join(header))
-            continue
-        header = []
-        if line and not line.startswith("#"):
-            yield from (Sentence(passage, part) for part in _split_line(line))
+    header, before = "", ""
+    for line in [*map(str.strip, text.split("\n")), ""]:
+        if before and not _RULE.match(line):  # a row, for no ruler under it makes it a header
+            yield Sentence(passage, before, header)
+        if _RULE.match(line):
+            header = f"{before}\n{line}".strip()
+        elif not line.startswith("|"):
+            header = ""
+            if not line.startswith("#"):
+                yield from (Sentence(passage, part) for part in _split_line(line))
+        before = line if line.startswith("|") and not _RULE.match(line) else ""
 
 
 def _split_line(line: str) -> Iterator[str]:
