@@ -17,7 +17,7 @@ CHUNK_TOKENS = 240
 WINDOW_TOKENS = 64
 OVERLAP_TOKENS = 16
 PREFIX_TOKENS = 32
-FINGERPRINT = f"markdown-{CHUNK_TOKENS}-{WINDOW_TOKENS}-{OVERLAP_TOKENS}-{PREFIX_TOKENS}/1"
+FINGERPRINT = f"markdown-{CHUNK_TOKENS}-{WINDOW_TOKENS}-{OVERLAP_TOKENS}-{PREFIX_TOKENS}/2"
 """Changes whenever the same pages would give other chunks or windows; an index remembers it."""
 
 HEADING_JOIN = " › "
@@ -123,20 +123,35 @@ class Chunker:
 
 
 def _sections(text: str) -> Iterator[tuple[int, int]]:
-    """Spans that each begin with their heading, if they have one; together they are the whole text."""
-    starts = [0] + [m.start() for m in _HEADING.finditer(text) if m.start() > 0]
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        if text[start:end].strip():
-            yield start, end
+    """Spans that each begin with their headings, if they have any; together they hold all of the text.
+
+    Headings that follow each other without text between them begin one section.
+    """
+    start, body = 0, 0
+    for heading in _HEADING.finditer(text):
+        if text[body : heading.start()].strip():
+            yield start, heading.start()
+            start = heading.start()
+        body = heading.end()
+    if text[start:].strip():
+        yield start, len(text)
 
 
 def _extend(trail: list[tuple[int, str]], section: str) -> list[tuple[int, str]]:
-    """The heading path after the section's own heading, if it has one."""
-    match = _HEADING.match(section)
-    if not match:
+    """The heading path after the section's own headings, if it has any: the first one takes its place
+    by its level, those that follow it at once belong below it."""
+    own = _leading_headings(section)
+    if not own:
         return trail
-    level = len(match[1])
-    return [step for step in trail if step[0] < level] + [(level, _clean(match[2]))]
+    return [step for step in trail if step[0] < own[0][0]] + own
+
+
+def _leading_headings(section: str) -> list[tuple[int, str]]:
+    found, at = [], 0
+    while match := _HEADING.match(section, at):
+        found.append((len(match[1]), _clean(match[2])))
+        at = match.end() + len(section[match.end() :]) - len(section[match.end() :].lstrip())
+    return found
 
 
 def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:
