@@ -1,0 +1,104 @@
+"""`python -m app`: what it refuses to start with, and what a fresh start costs."""
+
+import asyncio
+import json
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from aiohttp import ClientSession
+
+from app.__main__ import check_exposure, main, name_address
+from app.settings import ServerSettings
+from database.errors import SettingsError
+from tests.e2e.servers import run_server
+from tests.server import QUESTION, Library
+
+MAX_RSS_MB = 350
+FIRST_ANSWER_S = 15
+"""Three on an idle machine; here other tests may hold the processors."""
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., str]]:
+    """Starts with these settings, which must be refused; what is told."""
+
+    def start(**settings: str) -> str:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        assert main() == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        return said.err
+
+    yield start
+
+
+def test_wrong_settings_are_listed_together(refuse: Callable[..., str]) -> None:
+    told = refuse(PORT="eighty", NUM_CTX="12", LLM="oracle", TOP_K="0", LOG_LEVEL="LOUD")
+    assert told.startswith("Not started: ")
+    for name in ("PORT='eighty'", "NUM_CTX='12'", "LLM='oracle'", "TOP_K='0'", "LOG_LEVEL='LOUD'"):
+        assert name in told
+
+
+def test_an_unknown_embedder_is_named(refuse: Callable[..., str]) -> None:
+    assert "EMBEDDER='nonsense'" in refuse(EMBEDDER="nonsense")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "box.example"])
+def test_a_network_without_logins_is_refused(refuse: Callable[..., str], host: str) -> None:
+    told = refuse(HOST=host)
+    assert f"HOST={host}" in told and "ALLOW_NO_LOGIN=1" in told
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost"])
+def test_this_machine_alone_is_fine(host: str) -> None:
+    check_exposure(ServerSettings(host=host))
+
+
+def test_a_network_may_be_served_when_told_so() -> None:
+    check_exposure(ServerSettings(host="0.0.0.0", allow_no_login=True))
+    with pytest.raises(SettingsError):
+        check_exposure(ServerSettings(host="0.0.0.0"))
+
+
+def test_a_port_in_use_is_named(refuse: Callable[..., str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        told = refuse(PORT=str(port), EMBEDDER="ollama:none")
+    assert f"Port {port} of 127.0.0.1" in told and "PORT=" in told
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("127.0.0.1", "http://localhost:80"),
+        ("0.0.0.0", "http://localhost:80"),
+        ("::", "http://localhost:80"),
+        ("::1", "http://[::1]:80"),
+        ("192.168.1.5", "http://192.168.1.5:80"),
+    ],
+)
+def test_the_address_shown_can_be_opened(host: str, shown: str) -> None:
+    assert name_address(host, 80) == shown
+
+
+async def test_a_cold_server_answers_soon_and_stays_small(library: Library, tmp_path: Path) -> None:
+    data = await asyncio.to_thread(shutil.copytree, library.data_dir, tmp_path / "cold")
+    async with run_server(data, tmp_path, LLM="extractive") as server, ClientSession(server.url) as client:
+        started = time.monotonic()
+        async with client.post("/", json={"prompt": QUESTION}) as response:
+            *_, last = (await response.read()).splitlines()
+        took = time.monotonic() - started
+        assert json.loads(last)["done"] is True
+        async with client.get("/") as page:
+            assert page.status == 200 and page.content_type == "text/html"
+        await asyncio.sleep(1)
+        rss_mb = psutil.Process(server.process.pid).memory_info().rss / 1e6
+        print(f"first answer after {took:.2f} s, {rss_mb:.0f} MB")
+        assert took < FIRST_ANSWER_S
+        assert rss_mb < MAX_RSS_MB
