@@ -376,6 +376,28 @@ async def test_a_zero_vector_keeps_nobody_waiting(store: Store) -> None:
     await publish(store, (document, contents))
 
 
+@pytest.mark.parametrize("wanted", ["chunks", "page"])
+async def test_a_document_replaced_between_two_reads(
+    server: FakeMongod, store: Store, open_store: OpenStore, wanted: str
+) -> None:
+    document, contents = make_document("a", ["gato", "rato"])
+    await publish(store, (document, contents))
+    writer = await open_store()
+
+    async def read() -> object:
+        if wanted == "chunks":
+            return await store.get_chunks([chunk.id for chunk in contents.chunks])
+        return [await store.get_page(document.id, 1)]
+
+    server.seen.clear()
+    server.fail("find", skip=1, delay_s=1.5)
+    reading = asyncio.create_task(read())
+    while server.names().count("find") < 2:  # noqa: ASYNC110 (the server runs in a thread of its own)
+        await asyncio.sleep(0.01)
+    await writer.publish(replace(document, version="v2"), contents)
+    assert await reading == list(contents.chunks if wanted == "chunks" else contents.pages)
+
+
 # What is asked of the server
 
 
