@@ -1,43 +1,19 @@
-"""`POST /` and `POST /gemini` over the embedded store, with real loopback models."""
+"""`POST /` over the embedded store, without a model and with a loopback Ollama."""
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-import grpc
 import pytest
 import pytest_asyncio
 
-from tests.fakes.gemini import FakeGemini
 from tests.fakes.ollama import ANSWER, FakeOllama
-from tests.server import (
-    BOX,
-    HARVEST,
-    HIDDEN,
-    LIGHTHOUSE,
-    QUESTION,
-    Answer,
-    Library,
-    Served,
-    ask,
-    read_chunks,
-    serve,
-)
+from tests.library import BOX, HARVEST, HIDDEN, LIGHTHOUSE, QUESTION, Library
+from tests.server import SOURCE_FIELDS, Answer, Served, ask, check_shape, read_chunks, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("strict_loop")]
-
-SOURCE_FIELDS = {"n", "document", "name", "title", "page", "score", "text", "chunk_id", "boxes"}
-USAGE_FIELDS = {
-    "total_duration",
-    "load_duration",
-    "prompt_eval_count",
-    "prompt_eval_duration",
-    "eval_count",
-    "eval_duration",
-}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -70,20 +46,6 @@ async def model(relaying: tuple[Served, FakeOllama]) -> AsyncIterator[FakeOllama
 def chatting(relaying: tuple[Served, FakeOllama], model: FakeOllama) -> Served:
     """The server that asks `model`."""
     return relaying[0]
-
-
-def check_shape(answer: Answer) -> dict[str, Any]:
-    """Assert what holds for every complete answer of `POST /`; its last line."""
-    assert answer.status == 200
-    first, *tokens, last = answer.lines
-    for line in (first, *tokens):
-        assert isinstance(line["message"]["content"], str) and line["done"] is False
-        assert line["model"] and line["created_at"] and line["message"]["role"] == "assistant"
-    assert first["message"]["content"] == ""
-    assert [source["n"] for source in first["sources"]] == list(range(1, len(first["sources"]) + 1))
-    assert last["done"] is True and last["done_reason"] == "stop" and last["message"]["content"] == ""
-    assert all(isinstance(last[name], int) for name in USAGE_FIELDS)
-    return dict(last)
 
 
 async def test_quotes_the_documents_without_a_model(served: Served, library: Library) -> None:
@@ -291,53 +253,3 @@ async def test_more_answers_than_allowed_are_refused(library: Library) -> None:
         await fake.wait_until(lambda fake: fake.open_streams == 0)
         fake.switches.silence_after = None
         check_shape(await ask(served))
-
-
-class TestGemini:
-    async def test_without_a_key_it_names_the_setting(self, served: Served) -> None:
-        answer = await ask(served, path="/gemini")
-        assert answer.status == 503 and "GOOGLE_API_KEY" in answer.error
-
-    async def test_streams_in_the_shape_of_the_original(self, library: Library) -> None:
-        async with self._serving(library) as (served, fake):
-            answer = await ask(served, path="/gemini")
-            first, *tokens, last = answer.lines
-            assert answer.status == 200 and len(fake.requests) == 1
-            assert first["response"] == "" and set(first["sources"][0]) == SOURCE_FIELDS and first["query"] == QUESTION
-            assert all(set(line) == {"response"} for line in tokens)
-            assert "".join(line["response"] for line in tokens) == ANSWER
-            assert last["response"] == "" and last["done"] is True and last["citations"] == [1, 2]
-            assert last["services"][-1]["local"] is False
-
-    async def test_an_error_is_told_in_the_response_too(self, library: Library) -> None:
-        async with self._serving(library, code=grpc.StatusCode.RESOURCE_EXHAUSTED, fail_after=2) as (served, _):
-            *_, last = (await ask(served, path="/gemini")).lines
-            assert set(last) == {"response", "error"} and last["response"] == last["error"]
-            assert "GOOGLE_API_KEY" in last["error"]
-
-    async def test_a_client_that_leaves_stops_gemini(self, library: Library) -> None:
-        async with self._serving(library, silence_after=1) as (served, fake):
-            response = await served.client.post("/gemini", json={"prompt": QUESTION})
-            await response.content.readline()
-            await response.content.readline()
-            assert fake.open_streams == 1
-            response.close()
-            await fake.wait_idle()
-            assert fake.cancelled_streams == 1
-
-    async def test_the_default_route_asks_gemini_only_when_told(self, library: Library) -> None:
-        async with self._serving(library) as (served, fake):
-            await ask(served)
-            assert fake.requests == []
-        async with self._serving(library, llm="gemini") as (served, fake):
-            assert check_shape(await ask(served))["services"][-1]["name"] == "gemini"
-            assert len(fake.requests) == 1
-
-    @contextlib.asynccontextmanager
-    async def _serving(
-        self, library: Library, llm: str = "extractive", **switches: Any
-    ) -> AsyncIterator[tuple[Served, FakeGemini]]:
-        async with FakeGemini(**switches) as fake, grpc.aio.insecure_channel(fake.address) as channel:
-            given = {"google_api_key": "a-key", "llm": llm}
-            async with serve(library.data_dir, gemini_channel=channel, **given) as served:
-                yield served, fake

@@ -19,7 +19,8 @@ from database.documents import Document
 from database.files import Originals
 from database.readers.render import MAX_PIXELS
 from database.stores.sqlite import SqliteStore
-from tests.server import BOX, BROKEN, HARVEST, HIDDEN, LIGHTHOUSE, Answer, Library, Served, send_raw, serve
+from tests.library import BOX, BROKEN, HARVEST, HIDDEN, LIGHTHOUSE, Library
+from tests.server import Answer, Served, send_raw, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("strict_loop")]
 

@@ -17,7 +17,8 @@ from database.embedders.minilm import MiniLMEmbedder
 from database.index import make_record
 from database.stores.sqlite import SqliteStore
 from tests.fakes.ollama import BGE_M3, FakeOllama
-from tests.server import Library, Served, ask, serve
+from tests.library import Library
+from tests.server import Served, ask, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("strict_loop")]
 

@@ -16,7 +16,7 @@ from app.__main__ import check_exposure, main, name_address
 from app.settings import ServerSettings
 from database.errors import SettingsError
 from tests.e2e.servers import run_server
-from tests.server import QUESTION, Library
+from tests.library import QUESTION, Library
 
 MAX_RSS_MB = 350
 FIRST_ANSWER_S = 15

@@ -14,7 +14,7 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from app.stream import STOPPED
 from tests.e2e.servers import Server, run_server
 from tests.fakes.ollama import FakeOllama
-from tests.server import QUESTION, Library
+from tests.library import QUESTION, Library
 
 ANGULAR = {"Origin": "http://localhost:4200"}
 EXIT_S = 5

@@ -17,9 +17,9 @@ from app.errors import ModelError
 from app.events import Done, Event, Service, Sources, Token, Usage
 from app.middlewares import errors_to_json
 from app.ndjson import ollama_line
-from app.settings import ServerSettings
 from app.stream import MERGE_S, STOPPED, UNFORESEEN, stream_events
 from database.errors import StoreUnavailable
+from tests.server import GivenSettings
 
 pytestmark = pytest.mark.usefixtures("strict_loop")
 
@@ -60,7 +60,7 @@ async def streaming(events: MakeEvents, merged: bool = False) -> AsyncIterator[t
     server = Streaming(events, merged)
     app = web.Application(middlewares=[errors_to_json])
     app.router.add_get("/", server.handle)
-    runner = make_runner(app, ServerSettings(shutdown_timeout_s=0.2))
+    runner = make_runner(app, await asyncio.to_thread(GivenSettings.load, shutdown_timeout_s=0.2))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     server.url = "http://{}:{}".format(*runner.addresses[0][:2])
