@@ -24,8 +24,9 @@ def encode_line(data: dict[str, Any]) -> bytes:
     )
 
 
-def ollama_line(event: Event, model: str) -> bytes:
-    """The line of `event` for `POST /`; `model` names the one that answers."""
+def ollama_line(event: Event, opening: Sources) -> bytes:
+    """The line of `event` for `POST /`, in an answer that began with `opening`."""
+    model = opening.model
     match event:
         case Token(line=bytes() as line):
             return line + b"\n"
@@ -41,15 +42,16 @@ def ollama_line(event: Event, model: str) -> bytes:
             assert_never(event)
 
 
-def gemini_line(event: Event, model: str) -> bytes:
-    """The line of `event` for `POST /gemini`; every line has a `response`."""
+def gemini_line(event: Event, opening: Sources) -> bytes:
+    """The line of `event` for `POST /gemini`; every line has a `response`, the last one the sources, too."""
     match event:
         case Token(text=text):
             return encode_line({"response": text})
         case Sources():
-            return encode_line({"response": "", "model": model} | describe_sources(event))
+            return encode_line({"response": ""})
         case Done():
-            return encode_line({"response": "", "model": model, "done": True} | describe_done(event))
+            last = {"response": "", "model": opening.model, "done": True}
+            return encode_line(last | describe_sources(opening) | describe_done(event))
         case Failed(message=message):
             return encode_line({"response": message, "error": message})
         case _:
@@ -62,7 +64,7 @@ def _part(model: str, content: str, done: bool = False) -> dict[str, Any]:
 
 
 def describe_sources(event: Sources) -> dict[str, Any]:
-    """The fields of the sources line."""
+    """The fields that tell what was found."""
     return {"sources": [_describe_hit(n, hit) for n, hit in enumerate(event.hits, 1)], "query": event.query}
 
 
@@ -81,7 +83,7 @@ def _describe_hit(number: int, hit: Hit) -> dict[str, Any]:
 
 
 def describe_done(event: Done) -> dict[str, Any]:
-    """The fields of the last line."""
+    """The fields that tell how the answer ended."""
     usage = event.usage
     return {
         "done_reason": usage.done_reason,

@@ -26,7 +26,8 @@ HEADERS = {
 STOPPED = "The server is stopping, so this answer is incomplete. Ask again in a moment."
 UNFORESEEN = "The server failed unexpectedly, so this answer is incomplete; its log says why."
 
-Encode = Callable[[Event, str], bytes]
+Encode = Callable[[Event, Sources], bytes]
+"""The line of an event, in an answer that began with these sources."""
 
 
 async def stream_events(
@@ -35,25 +36,25 @@ async def stream_events(
     """Send `events` to the client. What fails before the first event is raised, for a status; what
     fails later becomes the last line."""
     async with aclosing(events):
-        first = await anext(events)
-        model = first.model if isinstance(first, Sources) else ""
+        opening = await anext(events)
+        assert isinstance(opening, Sources), "an answer begins with its sources"
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
-        lines = _merge(_catch(first, events)) if merged else _catch(first, events)
+        lines = _merge(_catch(opening, events)) if merged else _catch(opening, events)
         try:
             async with aclosing(lines):
                 async for event in lines:
-                    await response.write(encode(event, model))
+                    await response.write(encode(event, opening))
         except asyncio.CancelledError:
             if not stopping.is_set():
                 raise
-            await response.write(encode(Failed(STOPPED), model))
+            await response.write(encode(Failed(STOPPED), opening))
         await response.write_eof()
     return response
 
 
-async def _catch(first: Event, events: AsyncIterator[Event]) -> AsyncGenerator[Event]:
-    yield first
+async def _catch(opening: Sources, events: AsyncIterator[Event]) -> AsyncGenerator[Event]:
+    yield opening
     try:
         async for event in events:
             yield event

@@ -22,9 +22,12 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 
+OPENING = Sources("m", "asked", make_hits(["um", "dois"]))
+
+
 @given(events=st.lists(EVENTS), cuts=st.lists(st.integers(1, 50)), encode=st.sampled_from([ollama_line, gemini_line]))
 def test_lines_survive_any_cut(events: list[Event], cuts: list[int], encode: Any) -> None:
-    lines = [encode(event, "m") for event in events]
+    lines = [encode(event, OPENING) for event in events]
     data, splitter, read = b"".join(lines), LineSplitter(), []
     while data:
         size = cuts.pop() if cuts else len(data)
@@ -38,10 +41,10 @@ def test_lines_survive_any_cut(events: list[Event], cuts: list[int], encode: Any
 
 @given(st.text())
 def test_texts_come_back_as_they_were(text: str) -> None:
-    assert json.loads(ollama_line(Token(text), "m"))["message"]["content"] == text
-    assert json.loads(gemini_line(Token(text), "m")) == {"response": text}
-    assert json.loads(ollama_line(Failed(text), "m")) == {"error": text}
-    assert json.loads(gemini_line(Failed(text), "m")) == {"response": text, "error": text}
+    assert json.loads(ollama_line(Token(text), OPENING))["message"]["content"] == text
+    assert json.loads(gemini_line(Token(text), OPENING)) == {"response": text}
+    assert json.loads(ollama_line(Failed(text), OPENING)) == {"error": text}
+    assert json.loads(gemini_line(Failed(text), OPENING)) == {"response": text, "error": text}
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\n", "\r", "\x0b", "\x1c"])
@@ -58,12 +61,12 @@ def test_letters_stay_letters_and_half_a_character_becomes_a_question_mark() -> 
 
 def test_a_line_of_the_model_is_passed_on_untouched() -> None:
     upstream = '{"done" : false,"message":{"content":"o\u2028lá", "role":"assistant"}, "x":1}'.encode()
-    assert ollama_line(Token("olá", upstream), "m") == upstream + b"\n"
-    assert gemini_line(Token("olá", upstream), "m") == encode_line({"response": "olá"})
+    assert ollama_line(Token("olá", upstream), OPENING) == upstream + b"\n"
+    assert gemini_line(Token("olá", upstream), OPENING) == encode_line({"response": "olá"})
 
 
 def test_token_lines_have_what_readers_of_ollama_expect() -> None:
-    line = json.loads(ollama_line(Token("olá"), "llama"))
+    line = json.loads(ollama_line(Token("olá"), Sources("llama", "", ())))
     assert set(line) == {"model", "created_at", "message", "done"}
     assert (line["model"], line["done"]) == ("llama", False)
     assert line["message"] == {"role": "assistant", "content": "olá"}
@@ -71,7 +74,9 @@ def test_token_lines_have_what_readers_of_ollama_expect() -> None:
 
 
 def test_the_first_line_describes_the_sources() -> None:
-    [source, second] = json.loads(ollama_line(Sources("m", "asked", make_hits(["um", "dois"])), "m"))["sources"]
+    line = json.loads(ollama_line(OPENING, OPENING))
+    assert line["query"] == "asked"
+    [source, second] = line["sources"]
     assert source == {
         "n": 1,
         "document": "d" * 64,
@@ -89,9 +94,16 @@ def test_the_first_line_describes_the_sources() -> None:
 @pytest.mark.parametrize("encode", [ollama_line, gemini_line])
 def test_the_last_line_tells_how_it_was_made(encode: Any) -> None:
     usage = Usage("length", 10, 20, 30, 40, 50, 60)
-    line = json.loads(encode(Done("m", usage, (1, 3), 2, 4096, [SERVICE]), "m"))
+    line = json.loads(encode(Done("m", usage, (1, 3), 2, 4096, [SERVICE]), OPENING))
     assert line["done"] is True and line["done_reason"] == "length"
     counts = ("prompt_eval_count", "eval_count", "total_duration", "load_duration", "prompt_eval_duration")
     assert [line[name] for name in (*counts, "eval_duration")] == [10, 20, 30, 40, 50, 60]
     assert (line["citations"], line["left_out"], line["num_ctx"]) == ([1, 3], 2, 4096)
     assert line["services"] == [{"name": "ollama", "host": "127.0.0.1", "local": True}]
+
+
+def test_gemini_tells_the_sources_in_its_last_line() -> None:
+    assert json.loads(gemini_line(OPENING, OPENING)) == {"response": ""}
+    last = json.loads(gemini_line(Done("m", Usage(), (2,), 0, 4096, [SERVICE]), OPENING))
+    assert (last["response"], last["model"], last["query"], last["citations"]) == ("", "m", "asked", [2])
+    assert [source["n"] for source in last["sources"]] == [1, 2]
