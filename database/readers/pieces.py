@@ -19,6 +19,7 @@ _UNDERLINE = re.compile(r"</?u>")
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _ITALIC = re.compile(r"(?<![\w\\])_(?=\S)([^_\n]+)(?<=\S)_(?!\w)")
 _HASHES = re.compile(r"^#+\s+")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,18 @@ def rank_sizes(sizes: Iterable[int]) -> dict[int, int]:
     return {size: min(place, MAX_LEVEL) for place, size in enumerate(ordered, 1)}
 
 
+def replace_unstorable(text: str) -> str:
+    """Half surrogate pairs and NULs, which broken fonts yield and no store takes, as U+FFFD. Lengths stay."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
 def _assemble(page: RawPage, levels: dict[int, int]) -> Page:
     parts: list[str] = []
     blocks: list[Block] = []
     end = 0
     for piece in page.pieces:
         hashes = "#" * levels[piece.size] + " " if piece.kind in HEADINGS else ""
-        parts.append(f"{hashes}{piece.text}\n\n")
+        parts.append(f"{hashes}{replace_unstorable(piece.text)}\n\n")
         start, end = end, end + len(parts[-1])
         blocks.append(Block(start, end, piece.box, piece.kind))
     return Page(page.number, "".join(parts), page.made_by, page.width, page.height, tuple(blocks))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from database.documents import Page
 from database.errors import ReadError
-from database.readers.pieces import HEADINGS
+from database.readers.pieces import HEADINGS, replace_unstorable
 
 MAX_TITLE_CHARS = 120
 _NO_TITLE = re.compile(r"untitled|sem título|microsoft (word|excel|powerpoint)\b|.*\.\w{2,5}$|[\W\d]*$", re.I)
@@ -17,7 +17,7 @@ _NO_TITLE = re.compile(r"untitled|sem título|microsoft (word|excel|powerpoint)\
 def choose_title(given: str, pages: Sequence[Page], path: Path) -> str:
     """The title in the PDF if it means something, else the first page's largest short heading, else the file's name."""
     for candidate in (given, *_first_headings(pages)):
-        title = " ".join(candidate.split())
+        title = replace_unstorable(" ".join(candidate.split()))
         if title and len(title) <= MAX_TITLE_CHARS and not _NO_TITLE.match(title):
             return title
     return re.sub(r"[\s_-]+", " ", path.stem).strip() or path.name
