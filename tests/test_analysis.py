@@ -19,7 +19,7 @@ from database.analysis import (
     query_terms,
     words,
 )
-from database.stores.sqlite_file import _TERMS
+from database.stores.sqlite_rows import TERMS
 
 LANGUAGES = st.sampled_from([*STEMMERS, "", "xx"])
 # Letters since Unicode 8 (New Tai Lue, Vedic) that SQLite still counts as marks: such a word is
@@ -131,7 +131,7 @@ def test_every_term_finds_its_own_row(text: str, language: str) -> None:
     for terms in (words(text, language), grams(text)):
         assert all(term and not any(c.isspace() for c in term) for term in terms)
         table = sqlite3.connect(":memory:")
-        table.execute(f"CREATE VIRTUAL TABLE t USING fts5 (terms, {_TERMS})")
+        table.execute(f"CREATE VIRTUAL TABLE t USING fts5 (terms, {TERMS})")
         table.executemany("INSERT INTO t VALUES (?)", [(term,) for term in dict.fromkeys(terms)])
         table.execute("CREATE VIRTUAL TABLE v USING fts5vocab (t, 'instance')")
         split = table.execute("SELECT doc, count(*) FROM v GROUP BY doc HAVING count(*) <> 1").fetchall()

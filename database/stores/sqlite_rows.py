@@ -1,0 +1,135 @@
+"""The rows of the embedded store: its tables, and what is read from and written to them.
+
+Tables: `documents` (the records; `contents` is the version that the other tables hold, so that
+`searchable` says whether readers may see it), `pages`, `chunks`, `windows` (with vectors), and the
+full-text tables `words` and `grams`, whose rowids are those of `windows`. Deleting a document
+deletes its contents by foreign key and trigger.
+FTS5: https://sqlite.org/fts5.html
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from database.documents import Candidate, Chunk, Contents, Document, IndexRecord, Page, SearchQuery
+from database.errors import StoreError
+from database.stores.matrix import VectorMatrix
+
+DOCUMENT, RECORD, PAGE, CHUNK = TypeAdapter(Document), TypeAdapter(IndexRecord), TypeAdapter(Page), TypeAdapter(Chunk)
+
+# The tokenizer splits at nothing that the analyser leaves inside a term.
+TERMS = "tokenize=\"unicode61 remove_diacritics 0 tokenchars '_'\""
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS documents (
+    id TEXT PRIMARY KEY, record TEXT NOT NULL, version TEXT NOT NULL, contents TEXT NOT NULL,
+    visible INTEGER NOT NULL, stamp INTEGER NOT NULL,
+    searchable INTEGER GENERATED ALWAYS AS (visible AND version = contents));
+CREATE TABLE IF NOT EXISTS pages (
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, number INTEGER NOT NULL,
+    record TEXT NOT NULL, PRIMARY KEY (document_id, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS chunks (
+    id TEXT PRIMARY KEY, document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS windows (
+    rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, chunk_id TEXT NOT NULL,
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    page INTEGER NOT NULL, language TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS chunks_document ON chunks (document_id);
+CREATE INDEX IF NOT EXISTS windows_document ON windows (document_id);
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (terms, {TERMS});
+CREATE VIRTUAL TABLE IF NOT EXISTS grams USING fts5 (terms, {TERMS});
+CREATE TRIGGER IF NOT EXISTS windows_gone AFTER DELETE ON windows BEGIN
+    DELETE FROM words WHERE rowid = old.rowid;
+    DELETE FROM grams WHERE rowid = old.rowid;
+END;
+"""
+SEEN = "JOIN documents d ON d.id = w.document_id AND d.searchable"
+
+
+def search_terms(db: sqlite3.Connection, table: str, terms: Sequence[str], query: SearchQuery) -> list[Candidate]:
+    """The best windows by BM25 over `table` ("words" or "grams"), ties by id."""
+    if not terms:
+        return []
+    wanted = " OR ".join('"{}"'.format(term.replace('"', '""')) for term in terms)
+    marks = ",".join("?" * len(query.filters.documents))
+    only = f"AND w.document_id IN ({marks})" if marks else ""
+    rows = db.execute(
+        f"SELECT w.id, w.chunk_id, -f.rank FROM {table} f JOIN windows w ON w.rowid = f.rowid {SEEN} "
+        f"WHERE f.terms MATCH ? {only} ORDER BY f.rank LIMIT ?",
+        [wanted, *query.filters.documents, query.limit],
+    )
+    return sorted((Candidate(*row) for row in rows), key=lambda c: (-c.score, c.window_id))
+
+
+def search_vectors(matrix: VectorMatrix, query: SearchQuery) -> list[Candidate]:
+    """The best windows by cosine, ties by id."""
+    if query.vector is None:
+        return []
+    if matrix.ids and matrix.dimension != len(query.vector):
+        raise StoreError(
+            f"The index holds vectors of {matrix.dimension} dimensions, the question's has {len(query.vector)}. "
+            "Rebuild the index with this embedder: python database/main.py --reindex"
+        )
+    return matrix.search(query.vector, query.filters.documents, query.limit)
+
+
+def put_meta(db: sqlite3.Connection, record: IndexRecord) -> None:
+    """Replace the index record."""
+    db.execute("REPLACE INTO meta VALUES ('index', ?)", (RECORD.dump_json(record).decode(),))
+
+
+def touch(db: sqlite3.Connection) -> None:
+    """Advance the stamp, by which every process sees that documents changed."""
+    db.execute(
+        "INSERT INTO meta VALUES ('stamp', 1) ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+    )
+
+
+def put_record(db: sqlite3.Connection, document: Document) -> None:
+    """Write a record under a new stamp."""
+    touch(db)
+    db.execute(
+        "INSERT INTO documents VALUES (?, ?, ?, '', ?, (SELECT value FROM meta WHERE key = 'stamp')) ON CONFLICT (id) "
+        "DO UPDATE SET (record, version, visible, stamp) = "
+        "(excluded.record, excluded.version, excluded.visible, excluded.stamp)",
+        (document.id, DOCUMENT.dump_json(document).decode(), document.version, document.searchable),
+    )
+
+
+def delete_contents(db: sqlite3.Connection, document_id: str) -> int:
+    """Delete one document's pages, chunks and windows; the number of windows."""
+    for table in ("pages", "chunks"):
+        db.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
+    return db.execute("DELETE FROM windows WHERE document_id = ?", (document_id,)).rowcount
+
+
+def check_vectors(db: sqlite3.Connection, contents: Contents) -> None:
+    """Raise `StoreError` unless each window has a vector, as long as those the index holds."""
+    if len(contents.windows) != len(contents.vectors):
+        raise StoreError(f"{len(contents.windows)} windows came with {len(contents.vectors)} vectors.")
+    row = db.execute("SELECT length(vector) / 4 FROM windows LIMIT 1").fetchone()
+    if row and contents.vectors.size and contents.vectors.shape[1] != row[0]:
+        raise StoreError(
+            f"These vectors have {contents.vectors.shape[1]} dimensions, the index holds {row[0]}. "
+            "Rebuild it with this embedder: python database/main.py --reindex"
+        )
+
+
+def insert_contents(db: sqlite3.Connection, document_id: str, contents: Contents) -> None:
+    """Insert one document's pages, chunks and windows with their vectors and terms."""
+    db.executemany(
+        "INSERT INTO pages VALUES (?, ?, ?)",
+        ((document_id, page.number, PAGE.dump_json(page).decode()) for page in contents.pages),
+    )
+    db.executemany(
+        "INSERT INTO chunks VALUES (?, ?, ?)",
+        ((chunk.id, document_id, CHUNK.dump_json(chunk).decode()) for chunk in contents.chunks),
+    )
+    vectors = np.ascontiguousarray(contents.vectors, np.float32)
+    for window, vector in zip(contents.windows, vectors, strict=True):
+        row = (window.id, window.chunk_id, document_id, window.page, window.language, window.text, vector.tobytes())
+        rowid = db.execute("INSERT INTO windows VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
+        db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (rowid, window.words))
+        db.execute("INSERT INTO grams (rowid, terms) VALUES (?, ?)", (rowid, window.grams))
