@@ -63,7 +63,10 @@ class Loader:
         """Bring the index up to date with `options.paths`. Raises `AcervoError` when nothing can be done."""
         started = time.monotonic()
         record = await self._read_record(options)
-        self._documents = {d.id: d for d in await self._store.list_documents()}
+        documents = await self._store.list_documents()
+        if options.reindex:  # which has queued them, unless this is a dry run
+            documents = [replace(d, state="queued", version="") for d in documents]
+        self._documents = {d.id: d for d in documents}
         plan, summary = await self._make_plan(options)
         if not options.dry_run:
             await self._carry_out(plan, record, summary)

@@ -86,6 +86,7 @@ def print_summary(summary: Summary, as_json: bool) -> None:
     """The closing table on standard output, or one JSON object."""
     if as_json:
         sys.stdout.write(json.dumps(asdict(summary), ensure_ascii=False) + "\n")
+        sys.stdout.flush()  # somebody may read along while `--watch` goes on
         return
     console = Console(highlight=False, soft_wrap=True)
     table = Table("files", "number", title="Would be done" if summary.dry_run else None, title_justify="left")
