@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from database.analysis import (
     COMMON_SHARE,
     GRAM,
+    QUERY_TERMS,
     STEMMERS,
     detect_language,
     find_common,
@@ -155,6 +156,14 @@ def test_query_terms_lose_nothing_else(terms: list[str], common: frozenset[str])
     assert len(set(left)) == len(left) and set(left) <= set(terms)
     assert set(left) in (set(terms) - common, set(terms))
     assert bool(left) == bool(terms)
+
+
+def test_a_pasted_passage_is_searched_by_its_beginning_and_its_end() -> None:
+    terms = [f"t{n}" for n in range(10_000)]
+    kept = query_terms(["de", *terms, "de"], frozenset({"de"}))
+    half = QUERY_TERMS // 2
+    assert kept == (*terms[:half], *terms[-half:])
+    assert query_terms(terms[:QUERY_TERMS], frozenset()) == tuple(terms[:QUERY_TERMS])
 
 
 def test_find_common_needs_more_than_its_share_of_rows() -> None:
