@@ -1,14 +1,18 @@
 """`POST /` over the embedded store, without a model and with a loopback Ollama."""
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
+from aiohttp import ClientSession
 
+from database.analysis import _identifier
 from tests.fakes.ollama import ANSWER, FakeOllama
 from tests.library import BOX, HARVEST, HIDDEN, LIGHTHOUSE, QUESTION, Library
 from tests.server import SOURCE_FIELDS, Answer, Served, ask, check_shape, read_chunks, serve
@@ -253,3 +257,23 @@ async def test_more_answers_than_allowed_are_refused(library: Library) -> None:
         await fake.wait_until(lambda fake: fake.open_streams == 0)
         fake.switches.silence_after = None
         check_shape(await ask(served))
+
+
+async def test_a_question_during_the_warm_up_blocks_nothing(library: Library) -> None:
+    _identifier.cache_clear()  # as in a fresh process
+    async with serve(library.data_dir) as served:
+        check_shape(await ask(served))
+
+
+async def test_stopping_closes_what_was_opened(library: Library) -> None:
+    before = find_open_clients()
+    async with FakeOllama() as fake, serve(library.data_dir, llm="auto", ollama_host=fake.url) as served:
+        check_shape(await ask(served))
+        assert len(find_open_clients() - before) == 3  # the test's own, and two of the model
+    assert find_open_clients() - before == set()
+
+
+def find_open_clients() -> set[object]:
+    """Every HTTP client in this process that nobody has closed."""
+    found: set[object] = {o for o in gc.get_objects() if type(o) is ClientSession and not o.closed}
+    return found | {o for o in gc.get_objects() if issubclass(type(o), httpx.AsyncClient) and not o.is_closed}

@@ -61,3 +61,12 @@ async def test_what_is_kept_stays_within_its_limit(settings: ServerSettings, pdf
         again = await images.draw(pdf, 1, boxes, 1.0)
         assert drawn[0] == drawn[1] and any(again is image for image in drawn)
     assert await images.draw(pdf, 1, [], 1.0) is not first
+
+
+async def test_what_was_asked_for_lately_is_kept(settings: ServerSettings, pdf: Path) -> None:
+    size = len(await PageImages(settings).draw(pdf, 1, [], 1.0))
+    images = PageImages(settings, kept_bytes=4 * size)
+    first = await images.draw(pdf, 1, [], 1.0)
+    for n in range(6):
+        await images.draw(pdf, 1, [(0.0, 0.0, 10.0 + n, 10.0)], 1.0)
+        assert await images.draw(pdf, 1, [], 1.0) is first

@@ -102,6 +102,23 @@ def test_old_turns_go_first_and_never_half_a_pair() -> None:
     assert prompt.messages[1:-1] == []
 
 
+def test_the_last_token_is_counted() -> None:
+    """For every size of the window: the blank lines between sources count, too."""
+    for num_ctx in range(1400, 2200):
+        prompt = build_prompt("Why?", make_hits(["x" * 10] * 12), [], "en", num_ctx, len)
+        used = sum(len(message["content"]) + TURN_TOKENS for message in prompt.messages)
+        assert used <= num_ctx - num_ctx // ANSWER_SHARE
+        assert len(prompt.hits) == 12 or used > num_ctx - num_ctx // ANSWER_SHARE - 100
+
+
+def test_a_long_history_leaves_room_for_sources() -> None:
+    history = turns(*(f"turn {n} of a long conversation" for n in range(100)))
+    prompt = build_prompt("Why?", [], history, "en", 8192, len)
+    recent = prompt.messages[1:-1]
+    used = sum(len(turn["content"]) + TURN_TOKENS for turn in recent)
+    assert 8192 // HISTORY_SHARE - 100 < used <= 8192 // HISTORY_SHARE
+
+
 def test_a_question_larger_than_the_window_is_refused() -> None:
     with pytest.raises(BadRequest, match="NUM_CTX"):
         build_prompt("why " * 1000, make_hits(), [], "en", 1024, len)
