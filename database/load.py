@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from database import analysis, chunking
+from database.build import Builder
 from database.changes import find_changes, full_path
-from database.documents import Contents, Document, IndexRecord, Name, Reading, Vector, Window
+from database.documents import Document, IndexRecord, Name
 from database.embedders import Embedder
 from database.errors import ReadError, SettingsError
 from database.files import Originals, drop_leftovers, find_files
@@ -29,10 +28,8 @@ from database.stores import Store
 
 AT_ONCE = 4
 """Documents in work at the same time: while one is embedded, others are read."""
-EMBED_ROWS = 256
 SAMPLE = 5000
 """Windows looked at to find the common terms."""
-LANGUAGE_CHARS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class Loader:
         self._reader = DocumentReader(settings)
         self._originals = Originals(settings.data_dir / "files")
         self._documents: dict[str, Document] = {}
-        self._embedding = asyncio.Lock()
+        self._builder = Builder(embedder)
         made_by = (self._reader.fingerprint, chunking.FINGERPRINT, analysis.FINGERPRINT, embedder.name)
         version = hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:16]
         self._versions = Versions(version, self._reader.fingerprint)
@@ -163,7 +160,8 @@ class Loader:
             original, job.document.id, lambda done, total: self._reporter.pages(job.label, done, total)
         )
         reading = replace(reading, title=reading.title if reading.title != original.stem else _stem(job))
-        document, contents = await self._build(job.document, reading)
+        document, contents = await self._builder.build(job.document, reading)
+        document = replace(document, version=self._versions.contents)
         await self._store.publish(document, contents)
         self._documents[document.id] = document
         await self._drop_replaced(job)
@@ -172,33 +170,6 @@ class Loader:
         if document.notes:
             summary.notes[job.label] = list(document.notes)
         self._reporter.finished(job.label, f"{document.page_count} pages, {document.chunk_count} chunks")
-
-    async def _build(self, document: Document, reading: Reading) -> tuple[Document, Contents]:
-        language = analysis.detect_language(" ".join(page.text for page in reading.pages)[:LANGUAGE_CHARS])
-        chunker = chunking.Chunker(self._embedder.count_tokens)
-        chunks = await asyncio.to_thread(chunker.chunk_pages, document.id, reading.pages)
-        windows = await asyncio.to_thread(chunking.make_windows, chunker, chunks, reading.title, language)
-        contents = Contents(reading.pages, chunks, windows, await self._embed(windows))
-        document = replace(
-            document,
-            title=reading.title,
-            language=language,
-            page_count=len(reading.pages),
-            chunk_count=len(chunks),
-            window_count=len(windows),
-            state="ready",
-            reason="",
-            notes=reading.notes,
-            version=self._versions.contents,
-        )
-        return document, contents
-
-    async def _embed(self, windows: Sequence[Window]) -> Vector:
-        parts: list[Vector] = [np.zeros((0, self._embedder.dimension), np.float32)]
-        for start in range(0, len(windows), EMBED_ROWS):
-            async with self._embedding:
-                parts.append(await self._embedder.embed([w.text for w in windows[start : start + EMBED_ROWS]]))
-        return np.concatenate(parts)
 
     async def _skip(self, job: Job, reason: str, summary: Summary) -> None:
         """Record a file that cannot be read. What was loaded before from its place or its bytes stays."""

@@ -1,0 +1,51 @@
+"""A document's pages to everything the store keeps of it: chunks, windows, vectors, language."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from database import analysis, chunking
+from database.documents import Contents, Document, Reading, Vector, Window
+from database.embedders import Embedder
+
+EMBED_ROWS = 256
+"""Windows embedded at a time: between two such batches another document gets its turn."""
+LANGUAGE_CHARS = 20_000
+"""As much of a document as its language is found from."""
+
+
+class Builder:
+    """Builds with one open embedder; documents built at the same time take turns with it."""
+
+    def __init__(self, embedder: Embedder):
+        self._embedder = embedder
+        self._embedding = asyncio.Lock()
+
+    async def build(self, document: Document, reading: Reading) -> tuple[Document, Contents]:
+        """The record, ready to be published under a version, and the contents. Raises `EmbedderError`."""
+        language = analysis.detect_language(" ".join(page.text for page in reading.pages)[:LANGUAGE_CHARS])
+        chunker = chunking.Chunker(self._embedder.count_tokens)
+        chunks = await asyncio.to_thread(chunker.chunk_pages, document.id, reading.pages)
+        windows = await asyncio.to_thread(chunking.make_windows, chunker, chunks, reading.title, language)
+        contents = Contents(reading.pages, chunks, windows, await self._embed(windows))
+        document = replace(
+            document,
+            title=reading.title,
+            language=language,
+            page_count=len(reading.pages),
+            chunk_count=len(chunks),
+            window_count=len(windows),
+            state="ready",
+            reason="",
+            notes=reading.notes,
+        )
+        return document, contents
+
+    async def _embed(self, windows: Sequence[Window]) -> Vector:
+        parts: list[Vector] = [np.zeros((0, self._embedder.dimension), np.float32)]
+        for start in range(0, len(windows), EMBED_ROWS):
+            async with self._embedding:
+                parts.append(await self._embedder.embed([w.text for w in windows[start : start + EMBED_ROWS]]))
+        return np.concatenate(parts)
