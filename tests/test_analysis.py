@@ -56,6 +56,7 @@ QUESTIONS = [
         ("ação", "acao"),
         ("İstanbul", "istanbul"),
         ("Straße", "straße"),
+        ("한국어", "한국어"),
         ("", ""),
     ],
 )

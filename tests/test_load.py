@@ -563,17 +563,34 @@ def test_watch(home: Path, watching: Any) -> None:
 
 
 def test_watch_sees_what_changed_during_the_first_load(home: Path) -> None:
-    with (home / "data/load.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        process = start_load(home, "--watch")
-        assert process.stdout is not None and process.stderr is not None
-        assert "waiting" in process.stderr.readline()
-        time.sleep(0.5)
-        pdfs.make_pdf(home / "pdf/new.pdf", [OTHER])
+    """Files that come after the folder was looked through, while others are still being converted."""
+    pdfs.make_pdf(home / "pdf/new.pdf", [OTHER] * 9)
+    count = len([*home.glob("data/files/*/*.pdf")])
+    process = start_load(home, "--watch")
+    assert process.stderr is not None
     try:
-        while "new.pdf" not in process.stderr.readline():
+        while len([*home.glob("data/files/*/*.pdf")]) == count:
             assert process.poll() is None
+            time.sleep(0.001)
+        pdfs.make_pdf(home / "pdf/late.pdf", [FAROL])
+        lines = [process.stderr.readline() for _ in range(2)]
     finally:
         process.terminate()
         process.communicate(timeout=60)
+    assert [line.split(":")[0] for line in lines] == ["new.pdf", "late.pdf"]
     assert process.returncode == 130
+
+
+def test_watch_does_not_watch_its_own_data(tmp_path: Path) -> None:
+    """A data folder among the documents: what a load writes there brings on no other load."""
+    process = start_load(tmp_path, tmp_path, "--watch", "--json")
+    assert process.stdout is not None
+    try:
+        assert json.loads(process.stdout.readline())["added"] == []
+        (tmp_path / "notes.txt").write_text("not a document, but something that changed")
+        assert json.loads(process.stdout.readline())["added"] == []
+        time.sleep(2.5)  # more than the time in which changes are gathered
+    finally:
+        process.terminate()
+        out, _ = process.communicate(timeout=60)
+    assert out == ""

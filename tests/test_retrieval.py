@@ -1,0 +1,245 @@
+"""Questions find the passages that answer them: scores are summed, views forgive, filters hold."""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from database.analysis import find_common
+from database.chunking import Chunker, make_windows
+from database.documents import Candidate, Candidates, Contents, Document, Filters, Name, Page
+from database.embedders.minilm import MiniLMEmbedder
+from database.errors import IndexMismatch, StoreError
+from database.index import check_dimension, check_record, make_record
+from database.retrieval import WEIGHTS, Retriever, fuse
+from database.stores.sqlite import SqliteStore
+
+# Summing up
+
+SCORES = st.floats(-1, 50, allow_nan=False).map(lambda score: round(score, 3))
+VIEW = st.lists(st.builds(Candidate, st.uuids().map(str), st.sampled_from("abcdef"), SCORES), max_size=12)
+VIEWS = st.builds(Candidates, VIEW, VIEW, VIEW)
+
+
+def make_view(**scores: float) -> list[Candidate]:
+    """One window for each chunk."""
+    return [Candidate(f"window of {chunk}", chunk, score) for chunk, score in scores.items()]
+
+
+@given(VIEWS)
+def test_scores_are_shares_and_in_order(candidates: Candidates) -> None:
+    ranked = fuse(candidates)
+    assert ranked == sorted(ranked, key=lambda row: (-row[1], row[0]))
+    assert len({chunk_id for chunk_id, _, _ in ranked}) == len(ranked)
+    for _, score, parts in ranked:
+        assert 0 <= score <= 1 + 1e-9 and all(0 <= part <= 1 for part in parts.values())
+        total = sum(WEIGHTS[view] * part for view, part in parts.items()) / sum(WEIGHTS.values())
+        assert score == pytest.approx(total)
+
+
+@given(VIEWS, st.randoms(use_true_random=False))
+def test_the_order_of_candidates_does_not_matter(candidates: Candidates, chance: random.Random) -> None:
+    views = {view: list(getattr(candidates, view)) for view in WEIGHTS}
+    for view in views.values():
+        chance.shuffle(view)
+    assert fuse(Candidates(**views)) == fuse(candidates)
+
+
+@given(VIEWS)
+def test_each_view_gives_its_best_chunk_a_whole_part(candidates: Candidates) -> None:
+    parts = {chunk_id: parts for chunk_id, _, parts in fuse(candidates)}
+    for view in WEIGHTS:
+        best = max(getattr(candidates, view), key=lambda c: c.score, default=None)
+        if best is not None and best.score > 0:
+            assert max(p.get(view, 0) for p in parts.values()) == parts[best.chunk_id][view] == 1
+
+
+def test_the_parts_are_weighted_and_summed() -> None:
+    ranked = fuse(Candidates(make_view(a=0.8, b=0.4), make_view(a=3, c=6), make_view(b=2)))
+    assert ranked == [
+        ("a", pytest.approx((0.8 * 1 + 0.5 * 0.5) / 1.8), {"words": 0.5, "vector": 1}),
+        ("b", pytest.approx((0.8 * 0.5 + 0.5 * 1) / 1.8), {"grams": 1, "vector": 0.5}),
+        ("c", pytest.approx(0.5 / 1.8), {"words": 1}),
+    ]
+
+
+def test_a_chunk_counts_by_its_best_window() -> None:
+    view = [Candidate("1", "a", 1), Candidate("2", "b", 3), Candidate("3", "a", 4), Candidate("4", "a", 2)]
+    assert fuse(Candidates(words=view)) == fuse(Candidates(words=make_view(a=4, b=3)))
+
+
+def test_ties_go_by_id() -> None:
+    assert [chunk_id for chunk_id, _, _ in fuse(Candidates(words=make_view(c=2, a=2, b=2)))] == ["a", "b", "c"]
+
+
+def test_a_view_without_a_positive_score_counts_for_nothing() -> None:
+    assert fuse(Candidates(make_view(a=-0.2, b=-0.1))) == []
+    assert fuse(Candidates(make_view(a=-0.2, b=-0.1), make_view(a=1))) == fuse(Candidates(words=make_view(a=1)))
+    assert dict(fuse(Candidates(make_view(a=-0.2, b=0.1)))[1][2]) == {"vector": 0}
+
+
+# Searching a store
+
+FAROL = [
+    "O farol da Ponta Negra foi aceso em 1903 e guia os navios que entram na barra.",
+    "A matrícula dos alunos é feita na secretaria da faculdade até o dia 15 de fevereiro.",
+    "As bolsas de estudo são concedidas a estudantes com renda familiar baixa.",
+    "A biblioteca empresta cinco livros por vez, durante quatorze dias.",
+    "O restaurante universitário serve almoço das onze às quatorze horas.",
+]
+REPORT = [
+    "Revenue for the fiscal year rose eight percent to 4.2 billion dollars.",
+    "The board of directors declared a quarterly dividend of 31 cents per share.",
+    "Cash and cash equivalents decreased because of share repurchases.",
+    "The company operates 214 stores in eleven countries.",
+]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture
+async def embedder(models: Path) -> AsyncIterator[MiniLMEmbedder]:
+    one = MiniLMEmbedder(models)
+    await one.open()
+    yield one
+    await one.aclose()
+
+
+@pytest.fixture
+async def empty(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "index.sqlite")
+    await store.open()
+    yield store
+    await store.aclose()
+
+
+async def publish(store: SqliteStore, embedder: MiniLMEmbedder, key: str, language: str, texts: Sequence[str]) -> str:
+    """A document of one page for each text; its id."""
+    chunker = Chunker(embedder.count_tokens)
+    pages = [Page(n, text, "text") for n, text in enumerate(texts, 1)]
+    chunks = chunker.chunk_pages(key * 64, pages)
+    windows = make_windows(chunker, chunks, "", language)
+    name = Name("/pdf", f"{key}.pdf")
+    document = Document(key * 64, key, (name,), 1, language=language, state="ready", version="1")
+    await store.publish(document, Contents(pages, chunks, windows, await embedder.embed([w.text for w in windows])))
+    return document.id
+
+
+@pytest.fixture
+async def retriever(empty: SqliteStore, embedder: MiniLMEmbedder) -> Retriever:
+    """Over a Portuguese document `a` and an English one `b`."""
+    await publish(empty, embedder, "a", "pt", FAROL)
+    await publish(empty, embedder, "b", "en", REPORT)
+    await empty.write_index(replace(make_record(embedder), languages=("en", "pt")))
+    return Retriever(empty, embedder)
+
+
+QUESTIONS = [
+    ("Quando foi aceso o farol?", FAROL[0]),
+    ("quando e a matricula dos alunos", FAROL[1]),
+    ("Quem recebe bolsa de estudos?", FAROL[2]),
+    ("Quantos livros posso emprestar da bibliotca?", FAROL[3]),
+    ("horario do almoco no restorante", FAROL[4]),
+    ("What was the revenue?", REPORT[0]),
+    ("how much dividnd is paid", REPORT[1]),
+    ("Why did cash decrease?", REPORT[2]),
+    ("In how many countries are there shops?", REPORT[3]),
+    ("ＤＩＶＩＤＥＮＤ of the ﬁrm", REPORT[1]),
+]
+
+
+@pytest.mark.parametrize(("question", "passage"), QUESTIONS)
+async def test_the_right_passage_comes_first(retriever: Retriever, question: str, passage: str) -> None:
+    found = await retriever.search(question, top_k=3)
+    assert found.query == question and len(found.hits) == 3
+    hit = found.hits[0]
+    assert hit.chunk.text == passage
+    assert hit.document.id == hit.chunk.document_id
+    assert [h.score for h in found.hits] == sorted((h.score for h in found.hits), reverse=True)
+    assert set(hit.parts) <= set(WEIGHTS) and 0 < hit.score <= 1
+
+
+async def test_accents_and_case_of_a_question_do_not_matter(retriever: Retriever) -> None:
+    written = await retriever.search("Até que dia é a matrícula?", top_k=5)
+    typed = await retriever.search("ATE QUE DIA E A MATRICULA?", top_k=5)
+    assert written.hits[0].parts["words"] == typed.hits[0].parts["words"] == 1
+    assert written.hits[0].chunk == typed.hits[0].chunk
+
+
+async def test_the_language_of_a_question_is_told(retriever: Retriever) -> None:
+    assert (await retriever.search("Quais são os requisitos para a matrícula?", 1)).language == "pt"
+    assert (await retriever.search("What was the revenue of the company?", 1)).language == "en"
+
+
+async def test_filters_are_kept(retriever: Retriever) -> None:
+    for key in ("a", "b"):
+        found = await retriever.search("Quando foi aceso o farol?", 9, Filters((key * 64,)))
+        assert {hit.document.id for hit in found.hits} == {key * 64}
+    assert (await retriever.search("farol", 9, Filters(("c" * 64,)))).hits == []
+
+
+async def test_top_k(retriever: Retriever) -> None:
+    assert [len((await retriever.search("farol", n)).hits) for n in (1, 4, 50)] == [1, 4, 9]
+
+
+async def test_a_removed_document_is_not_found_any_more(retriever: Retriever, empty: SqliteStore) -> None:
+    assert (await retriever.search(QUESTIONS[0][0], 1)).hits[0].document.id == "a" * 64
+    await empty.remove_document("a" * 64)
+    hits = (await retriever.search(QUESTIONS[0][0], 9)).hits
+    assert {hit.document.id for hit in hits} == {"b" * 64}
+
+
+async def test_a_hidden_document_is_not_found(retriever: Retriever, empty: SqliteStore) -> None:
+    document = await empty.get_document("a" * 64)
+    assert document is not None
+    await empty.put_document(replace(document, names=(replace(document.names[0], excluded=True),)))
+    assert {hit.document.id for hit in (await retriever.search("farol", 9)).hits} == {"b" * 64}
+
+
+@pytest.mark.parametrize("question", ["", "?!", "\u200b", "de", '"', "a OR b* NEAR(c)", "x" * 20_000])
+async def test_odd_questions_harm_nothing(retriever: Retriever, question: str) -> None:
+    assert len((await retriever.search(question, 5)).hits) <= 5
+
+
+async def test_an_empty_index_finds_nothing(empty: SqliteStore, embedder: MiniLMEmbedder) -> None:
+    retriever = Retriever(empty, embedder)
+    found = await retriever.search("Quando foi aceso o farol?", 5)
+    assert (found.query, found.language, list(found.hits)) == ("Quando foi aceso o farol?", "pt", [])
+    await empty.write_index(make_record(embedder))
+    assert (await retriever.search("Quando foi aceso o farol?", 5)).hits == []
+
+
+@pytest.mark.parametrize("field", ["schema", "embedder", "chunker", "analyser"])
+async def test_an_index_made_otherwise_is_refused(retriever: Retriever, empty: SqliteStore, field: str) -> None:
+    record = await empty.read_index()
+    assert record is not None
+    await empty.write_index(replace(record, **{field: 99 if field == "schema" else "other"}))
+    with pytest.raises(IndexMismatch, match=rf"{field} (99|'other'), now .*--reindex"):
+        await retriever.search("farol", 1)
+
+
+async def test_vectors_of_another_length_are_refused(embedder: MiniLMEmbedder) -> None:
+    record = make_record(embedder)
+    check_record(record, embedder)
+    check_dimension(record, embedder)
+    with pytest.raises(StoreError, match=r"1024 dimensions, minilm now makes 384.*--reindex"):
+        check_dimension(replace(record, dimension=1024), embedder)
+
+
+async def test_common_terms_are_not_searched(retriever: Retriever, empty: SqliteStore) -> None:
+    """Unless a question has no others."""
+    record = await empty.read_index()
+    assert record is not None
+    common = find_common(["o farol de uma ilha"] * 100)
+    await empty.write_index(replace(record, common_words=common))
+    hits = (await retriever.search("o farol, faculdade", 9)).hits
+    assert [hit.chunk.text for hit in hits if "words" in hit.parts] == [FAROL[1]]
+    hits = (await retriever.search("o farol", 9)).hits
+    assert FAROL[0] in [hit.chunk.text for hit in hits if hit.parts.get("words") == 1]

@@ -1,0 +1,236 @@
+"""The embedded store under several processes, under load, and with a broken file; and its matrix."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from database.errors import StoreError
+from database.settings import ROOT
+from database.stores.matrix import VectorMatrix, VectorRows
+from database.stores.sqlite import THREADS, SqliteStore
+from tests.store_contract import (
+    RECORD,
+    ask,
+    found_anywhere,
+    ids,
+    make_document,
+    publish,
+    unit_vectors,
+    window_ids,
+)
+
+PUBLISH = """
+import asyncio, sys
+from pathlib import Path
+from database.stores.sqlite import SqliteStore
+from tests.store_contract import make_document
+
+async def main(path, key, version, *texts):
+    store = SqliteStore(Path(path))
+    await store.open()
+    if texts:
+        await store.publish(*make_document(key, texts, version))
+    else:
+        await store.remove_document(make_document(key, [], version)[0].id)
+    await store.aclose()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def run_elsewhere(path: Path, *arguments: str) -> None:
+    """Publish (or, without texts, remove) a document in a process of its own."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", PUBLISH, str(path), *arguments, cwd=ROOT)
+    assert await process.wait() == 0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data/index.sqlite"
+
+
+async def test_writes_of_another_process_are_noticed(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        first, second = make_document("a", ["gato preto"]), make_document("b", ["rato", "pato"])
+        await publish(store, first)
+        assert await found_anywhere(store, *first) == window_ids(first[1])
+        await run_elsewhere(path, "b", "v1", "rato", "pato")
+        assert await found_anywhere(store, *second) == window_ids(second[1])
+        await run_elsewhere(path, "a", "v2", "gato novo")
+        assert await found_anywhere(store, *first) == set()
+        changed = make_document("a", ["gato novo"], "v2")
+        assert await found_anywhere(store, *changed) == window_ids(changed[1])
+        await run_elsewhere(path, "b", "v1")
+        assert await found_anywhere(store, *second) == set()
+    finally:
+        await store.aclose()
+
+
+async def test_many_searches_while_others_publish(path: Path) -> None:
+    """Every answer is of one moment: all windows of one version of each document, in every view."""
+    versions = {v: [make_document(k, [f"gato {v} {i}" for i in range(30)], v) for k in "abc"] for v in ("v1", "v2")}
+    wholes = {k: [window_ids(versions[v][n][1]) for v in versions] for n, k in enumerate("abc")}
+    store, writer = SqliteStore(path), SqliteStore(path)
+    await store.open()
+    await writer.open()
+    await publish(store, *versions["v1"])
+    query = ask("gato", vector=unit_vectors("q", 1)[0], grams=("gato",), limit=500)
+    publishing = True
+
+    async def write() -> None:
+        nonlocal publishing
+        for _ in range(4):
+            for version in ("v2", "v1"):
+                await publish(writer, *versions[version])
+        publishing = False
+
+    async def read() -> int:
+        count = 0
+        while publishing or not count:
+            found = await store.search(query)
+            vector, words, grams = set(ids(found.vector)), set(ids(found.words)), set(ids(found.grams))
+            assert vector == words == grams
+            for whole in wholes.values():
+                assert [vector & one for one in whole if vector & one] in ([whole[0]], [whole[1]])
+            count += 1
+        return count
+
+    try:
+        _, *counts = await asyncio.wait_for(asyncio.gather(write(), *(read() for _ in range(2 * THREADS))), 120)
+        assert min(counts) > 0
+    finally:
+        await store.aclose()
+        await writer.aclose()
+
+
+async def make_store(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await store.write_index(RECORD)
+    await publish(store, *(make_document(k, [f"gato {k} {i}" for i in range(200)]) for k in "abcdef"))
+    await store.aclose()
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"<!DOCTYPE html>" * 500)
+
+
+def cut(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 3])
+
+
+def scramble(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for at in range(4096, len(data), 512):
+        data[at : at + 256] = b"\xa5" * len(data[at : at + 256])
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [overwrite, cut, scramble])
+async def test_a_damaged_file_is_told(path: Path, damage: Callable[[Path], None]) -> None:
+    await make_store(path)
+    damage(path)
+    store = SqliteStore(path)
+    with pytest.raises(StoreError, match=r"index\.sqlite failed: .*Look whether") as caught:
+        try:
+            await store.open()
+            await store.search(ask("gato", vector=unit_vectors("q", 1)[0], grams=("gato",)))
+        finally:
+            await store.aclose()
+    assert str(path) in str(caught.value)
+
+
+async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    store = SqliteStore(tmp_path / "file/index.sqlite")
+    with pytest.raises(StoreError, match="Look whether the disk is full, the folder"):
+        await store.open()
+    await store.aclose()
+
+
+async def test_closing_waits_for_what_is_being_written(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    document, contents = make_document("a", [f"gato {i}" for i in range(2000)])
+    writing = asyncio.create_task(store.publish(document, contents))
+    await asyncio.sleep(0.01)
+    await store.aclose()
+    await writing
+    again = SqliteStore(path)
+    await again.open()
+    assert (await again.count()).windows == 2000
+    await again.aclose()
+
+
+def test_a_process_that_dies_while_it_writes_leaves_the_old_whole(path: Path) -> None:
+    """The transaction of a killed writer never happened."""
+    asyncio.run(make_store(path))
+    script = f"""
+import os, sqlite3, sys
+from pathlib import Path
+from database.stores.sqlite_file import IndexFile
+from tests.store_contract import make_document
+file = IndexFile(Path({str(path)!r}))
+file.create()
+with file._transaction() as db:
+    db.execute("DELETE FROM documents")
+    os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == -9
+
+    async def count() -> int:
+        store = SqliteStore(path)
+        await store.open()
+        counts = await store.count()
+        await store.aclose()
+        return counts.windows
+
+    assert asyncio.run(count()) == 1200
+
+
+# The matrix
+
+
+@given(st.lists(st.integers(0, 6), max_size=6), st.integers(1, 30), st.integers(0, 2**32 - 1), st.data())
+def test_the_matrix_finds_what_numpy_finds(sizes: list[int], limit: int, seed: int, data: st.DataObject) -> None:
+    rows = {
+        f"d{n}": VectorRows(
+            [f"d{n}w{i}" for i in range(size)],
+            [f"d{n}c{i // 2}" for i in range(size)],
+            unit_vectors(f"{seed}{n}", size),
+        )
+        for n, size in enumerate(sizes)
+    }
+    matrix, query = VectorMatrix(rows), unit_vectors(f"q{seed}", 1)[0]
+    only = data.draw(st.lists(st.sampled_from([*rows, "unknown"]), unique=True))
+    expected = sorted(
+        (-float(vector @ query), window, chunk)
+        for document, held in rows.items()
+        if not only or document in only
+        for window, chunk, vector in zip(held.ids, held.chunks, held.vectors, strict=True)
+    )[:limit]
+    found = matrix.search(query, only, limit)
+    assert [(c.window_id, c.chunk_id) for c in found] == [(window, chunk) for _, window, chunk in expected]
+    assert np.allclose([c.score for c in found], [-score for score, _, _ in expected], atol=1e-6)
+
+
+def test_rows_come_out_as_they_went_in() -> None:
+    rows = {k: VectorRows([f"{k}1", f"{k}2"], ["c", "c"], unit_vectors(k, 2)) for k in "ab"}
+    matrix = VectorMatrix(rows | {"empty": VectorRows([], [], np.zeros((0, 0), np.float32))})
+    for key, held in rows.items():
+        again = matrix.rows(key)
+        assert (list(again.ids), list(again.chunks)) == (held.ids, held.chunks)
+        assert np.array_equal(again.vectors, held.vectors)
+    assert list(matrix.rows("empty").ids) == []
+    assert (matrix.dimension, VectorMatrix({}).dimension) == (8, 0)
+    assert VectorMatrix({}).search(np.ones(8, np.float32), (), 5) == []
