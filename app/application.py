@@ -60,7 +60,7 @@ def allow_origins(app: web.Application, settings: ServerSettings) -> None:
 async def run_engine(app: web.Application, gemini_channel: Any) -> AsyncIterator[None]:
     """The engine, for as long as the server runs."""
     app[ENGINE] = engine = Engine(app[SETTINGS], gemini_channel=gemini_channel)
-    await engine.open()
+    # In the background: a store that is away must not keep the server from telling so.
     warming = asyncio.create_task(engine.warm_up())
     yield
     warming.cancel()

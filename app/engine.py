@@ -48,20 +48,13 @@ class Engine:
         self._store_open = self._embedder_open = self._language_open = False
         self._opening = asyncio.Lock()
 
-    async def open(self) -> None:
-        """Open what can be opened; what cannot is told in the log and by `states`."""
-        try:
-            await self.open_store()
-            await self.open_embedder()
-        except AcervoError as error:
-            log.warning("%s", error)
-
     async def warm_up(self) -> None:
-        """Load what the first question would otherwise wait for: language model, matrix, caches."""
+        """Open what can be opened and load what the first question would otherwise wait for. What
+        cannot be opened is told in the log, and by `states`; questions try it again."""
         try:
             await (await self.retriever()).search("warm up", 1)
         except AcervoError as error:
-            log.info("Not warm yet: %s", error)
+            log.warning("%s", error)
 
     async def aclose(self) -> None:
         """Close every part."""
@@ -97,10 +90,10 @@ class Engine:
         await self.open_language()
         return self._retriever
 
-    async def choose_llm(self, route: Route) -> LLM:
+    async def choose_llm(self, route: Route, wanted: str | None = None) -> LLM:
         """The model for this route; extracts that stand in for a model tell how to start it."""
-        llm = await self.models.choose(route)
-        if llm is self.extractive and self.models.reason:
+        llm = await self.models.choose(route, wanted)
+        if llm is self.extractive and wanted is None and self.models.reason:
             return self.extractive.instead_of(self._settings.ollama_model)
         return llm
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from app.errors import ModelUnavailable
+from app.errors import BadRequest, ModelUnavailable
 from app.events import Service, Token, Usage
 from app.llms import ChatRequest
 from app.llms.factory import Models, Probe
@@ -138,6 +138,17 @@ async def test_one_who_leaves_while_a_check_runs_does_not_end_it_for_the_others(
     first.cancel()
     assert await second is None
     assert first.cancelled() and quoter.checks <= 2
+
+
+async def test_a_question_may_name_its_model(fake: FakeOllama) -> None:
+    models = make_models(fake.url, key="a-key")
+    assert (await models.choose("default", "llama3.1:8b")).service.name == "ollama"
+    assert isinstance(await models.choose("default", Quoter.model), Quoter)
+    assert (await models.choose("gemini", "gemini-2.5-flash")).service.name == "gemini"
+    for route, name in (("default", "gemini-2.5-flash"), ("gemini", "llama3.1:8b"), ("default", "gpt")):
+        with pytest.raises(BadRequest, match=name):
+            await models.choose(route, name)  # type: ignore[arg-type]
+    await models.aclose()
 
 
 async def test_states_tell_what_to_do(fake: FakeOllama, unused_tcp_port: int) -> None:

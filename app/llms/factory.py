@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.errors import ModelError, ModelMissing, ModelUnavailable
+from app.errors import BadRequest, ModelError, ModelMissing, ModelUnavailable
 from app.llms import LLM
 from app.llms.gemini import GeminiLLM
 from app.llms.ollama import OllamaLLM
@@ -69,9 +69,12 @@ class Models:
         without being told to; empty otherwise."""
         return self._reason
 
-    async def choose(self, route: Route) -> LLM:
-        """The model for a question on this route. Raises `ModelUnavailable` for Gemini without a key;
+    async def choose(self, route: Route, wanted: str | None = None) -> LLM:
+        """The model for a question on this route, the one named `wanted` if any is. Raises
+        `BadRequest` for a name not offered there and `ModelUnavailable` for Gemini without a key;
         LLM=ollama returns Ollama though it be away, so that its own error is shown."""
+        if wanted is not None:
+            return await self._find(route, wanted)
         if route == "gemini" or self._setting == "gemini":
             await self._gemini.check()
             return self._gemini
@@ -81,6 +84,20 @@ class Models:
         fall_back = self._setting == "auto" and error is not None
         self._reason = str(error) if fall_back else ""
         return self._extractive if fall_back else self._ollama
+
+    async def _find(self, route: Route, wanted: str) -> LLM:
+        """A remote model is not found by its name alone: its route or the setting must ask for it."""
+        if route == "gemini" or self._setting == "gemini":
+            offered: list[LLM] = [self._gemini]
+        else:
+            offered = [self._ollama, self._extractive]
+        for llm in offered:
+            if llm.model == wanted:
+                if llm is self._gemini:
+                    await llm.check()
+                return llm
+        names = " or ".join(llm.model for llm in offered)
+        raise BadRequest(f"There is no model {wanted!r} for this route; leave `model` out, or name {names}.")
 
     async def states(self) -> list[ModelState]:
         """What each model can do now. Nothing is sent to Google for it."""
