@@ -8,6 +8,7 @@ import signal
 import sys
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from app.application import make_app
 from app.settings import ServerSettings
@@ -37,6 +38,19 @@ def check_exposure(settings: ServerSettings) -> None:
             f"HOST={settings.host} would let everybody in the network read your documents. Use HOST=127.0.0.1, or "
             "set ALLOW_NO_LOGIN=1 if something in front of the server decides who may come in."
         )
+
+
+def set_up_logging(level: str) -> None:
+    """Our own messages, without a line for each request, be it a good or a broken one."""
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
+    logging.getLogger("aiohttp.server").addFilter(_is_about_us)
+
+
+def _is_about_us(record: logging.LogRecord) -> bool:
+    """False for a request that is no HTTP: its sender is told, and could fill the log with tracebacks."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, web.RequestPayloadError))
 
 
 def name_address(host: str, port: int) -> str:
@@ -74,8 +88,7 @@ def main() -> int:
     try:
         settings = ServerSettings.load()
         check_exposure(settings)
-        logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
+        set_up_logging(settings.log_level)
         asyncio.run(serve(settings))
     except AcervoError as error:
         print(f"Not started: {error}", file=sys.stderr)

@@ -4,6 +4,7 @@ AcervoError
 ├── BadRequest           400  the body or a parameter is wrong
 ├── ForbiddenOrigin      403  a page of another origin asked
 ├── NotFound             404  no such route, document or page
+├── TooSlow              408  the body did not arrive within BODY_TIMEOUT_S
 ├── TooBusy              503  as many answers as MAX_ANSWERS are being written
 └── ModelError           502  the model answered wrongly or broke off
     ├── ModelUnavailable 503  no model service at its address, or no key for it
@@ -30,6 +31,12 @@ class NotFound(AcervoError):
     """No such route, document or page."""
 
     status = 404
+
+
+class TooSlow(AcervoError):
+    """The client did not send its request in time."""
+
+    status = 408
 
 
 class TooBusy(AcervoError):

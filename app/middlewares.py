@@ -63,7 +63,9 @@ async def errors_to_json(request: web.Request, handler: Handler) -> web.StreamRe
 @web.middleware
 async def check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer only to known host names, so that a name rebound to this address by its owner gets nothing."""
-    name = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+    # Without the header aiohttp would ask the name server for this machine's name, and wait for it.
+    host = request.host if hdrs.HOST in request.headers else ""
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     allowed = request.app[SETTINGS].host_names
     if "*" not in allowed and name.strip("[]").lower() not in allowed:
         raise BadRequest(f"This server does not answer to the host name {name!r}. Add it to ALLOWED_HOSTS.")

@@ -29,6 +29,8 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
     }
 )
-"""For every response, errors included. CORS answers stay readable: no resource policy is set."""
+"""For every response, errors included. The resource policy keeps pages of others from embedding ours, by
+which they could find out what is loaded; CORS answers stay readable, browsers do not apply it to them."""

@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 from aiohttp import ClientSession
+from yarl import URL
 
 from app.__main__ import check_exposure, main, name_address
 from app.settings import ServerSettings
 from database.errors import SettingsError
-from tests.e2e.servers import run_server
+from tests.e2e.servers import read_address, run_server, start_program
 from tests.library import QUESTION, Library
 
 MAX_RSS_MB = 350
@@ -85,6 +86,24 @@ def test_a_port_in_use_is_named(refuse: Callable[..., str]) -> None:
 )
 def test_the_address_shown_can_be_opened(host: str, shown: str) -> None:
     assert name_address(host, 80) == shown
+
+
+async def test_broken_requests_leave_nothing_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = await start_program("app", output, DATA_DIR=str(tmp_path / "data"), PORT="0", LLM="extractive")
+    try:
+        address = URL(await read_address(process, log))
+        gzip = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nno "
+        for request in (b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"\x16\x03\x01\x00\r\n\r\n", gzip):
+            reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+            writer.write(request)
+            assert b" 400 Bad Request" in await reader.readline()
+            writer.close()
+    finally:
+        process.terminate()
+        await process.wait()
+    assert log.read_text() == f"Acervo is at {address.origin()}\n"
 
 
 async def test_a_cold_server_answers_soon_and_stays_small(library: Library, tmp_path: Path) -> None:

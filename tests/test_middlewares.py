@@ -1,6 +1,7 @@
 """What holds for every request: one shape of errors, host names, origins; and what pages of others get."""
 
 import json
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -89,6 +90,16 @@ class TestErrors:
         status, body = await send_raw(served, head + b"10000\r\n" + b"a" * 65536 + b"\r\n1\r\na\r\n0\r\n\r\n")
         assert status == 413 and b"MAX_BODY_KB" in body
 
+    async def test_a_body_that_is_not_what_it_says_is_refused(self, served: Served) -> None:
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Encoding: gzip\r\n"
+        status, body = await send_raw(served, head + b"Content-Length: 3\r\n\r\nabc")
+        assert status == 400 and b"plain JSON" in body
+
+    async def test_a_body_that_never_comes_is_not_waited_for(self, library: Library) -> None:
+        async with serve(library.data_dir, body_timeout_s=0.3) as served:
+            status, body = await send_raw(served, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        assert status == 408 and b"0.3 seconds (BODY_TIMEOUT_S)" in body
+
     async def test_a_fault_of_ours_is_logged_and_not_shown(self, caplog: pytest.LogCaptureFixture) -> None:
         async def fail(request: web.Request) -> web.Response:
             raise KeyError("secret detail")
@@ -117,6 +128,11 @@ class TestHosts:
     async def test_other_names_get_nothing(self, served: Served, host: str, method: str, path: str) -> None:
         answer = await send(served, method, path, Host=host)
         assert answer.status == 400 and "ALLOWED_HOSTS" in answer.error
+
+    async def test_no_name_at_all_is_not_looked_up(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(socket, "getfqdn", lambda: "localhost")
+        status, body = await send_raw(served, b"GET /health HTTP/1.0\r\n\r\n")
+        assert status == 400 and b"ALLOWED_HOSTS" in body
 
     async def test_an_absolute_address_counts_as_host(self, served: Served) -> None:
         request = b"GET http://evil.example/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from app.chat import Question, answer
-from app.errors import BadRequest, TooBusy
+from app.errors import BadRequest, TooBusy, TooSlow
 from app.keys import ANSWERS, ENGINE, SETTINGS, STOPPING
 from app.llms.factory import Route
 from app.middlewares import is_cross_origin
@@ -26,8 +26,8 @@ async def post_gemini(request: web.Request) -> web.StreamResponse:
 
 
 async def _answer(request: web.Request, route: Route, encode: Encode) -> web.StreamResponse:
-    asked = parse_ask(await request.read())
     settings, engine, running = request.app[SETTINGS], request.app[ENGINE], request.app[ANSWERS]
+    asked = parse_ask(await _read_body(request, settings.body_timeout_s))
     if len(asked.prompt) > settings.max_prompt_chars:
         raise BadRequest(
             f"The question has {len(asked.prompt)} characters; at most {settings.max_prompt_chars} are taken "
@@ -39,11 +39,23 @@ async def _answer(request: web.Request, route: Route, encode: Encode) -> web.Str
     assert task is not None
     running.add(task)
     try:
-        llm = await engine.choose_llm(route)
+        llm = await engine.choose_llm(route, asked.model)
         events = answer(make_question(asked, settings.top_k), await engine.retriever(), llm, engine.services)
         return await stream_events(request, events, encode, is_cross_origin(request), request.app[STOPPING])
     finally:
         running.discard(task)
+
+
+async def _read_body(request: web.Request, limit_s: float) -> bytes:
+    try:
+        async with asyncio.timeout(limit_s):
+            return await request.read()
+    except TimeoutError:
+        raise TooSlow(
+            f"The request did not arrive within {limit_s:g} seconds (BODY_TIMEOUT_S). Send it again."
+        ) from None
+    except web.RequestPayloadError:
+        raise BadRequest("The body is not encoded as its headers say. Send plain JSON with a Content-Length.") from None
 
 
 def make_question(asked: AskRequest, top_k: int) -> Question:
