@@ -23,14 +23,16 @@ class Question:
 
 
 async def answer(
-    question: Question, retriever: Retriever, llm: LLM, services: Sequence[Service]
+    question: Question, retriever: Retriever, llm: LLM, nothing_found: LLM, services: Sequence[Service]
 ) -> AsyncGenerator[Event]:
     """Sources, tokens, then Done. Raises `AcervoError` at the point where something failed.
 
-    `services` are those that took part besides the model. Closing the generator closes the model's
-    connection.
+    `nothing_found` answers in place of `llm` when there is no passage to answer from. `services` are
+    those that took part besides the model. Closing the generator closes the model's connection.
     """
     found = await retriever.search(question.text, question.top_k, question.filters)
+    if not found.hits:
+        llm = nothing_found
     prompt = build_prompt(question.text, found.hits, question.history, found.language, llm.num_ctx, llm.count_tokens)
     yield Sources(llm.model, found.query, prompt.hits)
     request = ChatRequest(question.text, prompt.messages, prompt.hits, found.language, llm.num_ctx)

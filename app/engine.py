@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from app.llms import LLM
 from app.llms.extractive import ExtractiveLLM
 from app.llms.factory import Models, Route
 from app.llms.ollama import describe_service
+from app.opening import Opening
 from app.settings import ServerSettings
 from database.analysis import detect_language
 from database.embedders import make_embedder
@@ -45,8 +47,10 @@ class Engine:
         self.originals = Originals(settings.data_dir / "files")
         self._retriever = Retriever(self.store, self.embedder)
         self._settings = settings
-        self._store_open = self._embedder_open = self._language_open = False
-        self._opening = asyncio.Lock()
+        self.open_store = Opening(self.store.open)
+        self.open_embedder = Opening(self.embedder.open)
+        # Loaded in a thread: it takes half a second, in which the event loop goes on.
+        self._open_language = Opening(lambda: asyncio.to_thread(_load_language))
 
     async def warm_up(self) -> None:
         """Open what can be opened and load what the first question would otherwise wait for. What
@@ -57,37 +61,16 @@ class Engine:
             log.warning("%s", error)
 
     async def aclose(self) -> None:
-        """Close every part."""
-        await self.models.aclose()
-        await self.embedder.aclose()
-        await self.store.aclose()
-
-    async def open_store(self) -> None:
-        """Open the store unless it is; raises `StoreError`."""
-        async with self._opening:
-            if not self._store_open:
-                await self.store.open()
-                self._store_open = True
-
-    async def open_embedder(self) -> None:
-        """Open the embedder unless it is; raises `EmbedderError`."""
-        async with self._opening:
-            if not self._embedder_open:
-                await self.embedder.open()
-                self._embedder_open = True
-
-    async def open_language(self) -> None:
-        """Load the language model unless it is: half a second, in which the event loop goes on."""
-        async with self._opening:
-            if not self._language_open:
-                await asyncio.to_thread(detect_language, "warm up")
-                self._language_open = True
+        """Close every part, also when one of them fails to."""
+        async with AsyncExitStack() as stack:
+            for part in (self.store, self.embedder, self.models):
+                stack.push_async_callback(part.aclose)
 
     async def retriever(self) -> Retriever:
         """The retriever, its parts open. Raises `AcervoError`."""
         await self.open_store()
         await self.open_embedder()
-        await self.open_language()
+        await self._open_language()
         return self._retriever
 
     async def choose_llm(self, route: Route, wanted: str | None = None) -> LLM:
@@ -116,7 +99,7 @@ class Engine:
                 return PartState(self.store.kind, "empty", detail)
             await self.store.check()
             check_record(record, self.embedder)
-            if self._embedder_open:
+            if self.open_embedder.done:
                 check_dimension(record, self.embedder)
         except AcervoError as error:
             return PartState(self.store.kind, "failed", str(error))
@@ -129,3 +112,7 @@ class Engine:
         except AcervoError as error:
             return PartState(self.embedder.name, "failed", str(error))
         return PartState(self.embedder.name, "ready")
+
+
+def _load_language() -> None:
+    detect_language("The first call loads the model.")

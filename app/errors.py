@@ -5,6 +5,7 @@ AcervoError
 ├── ForbiddenOrigin      403  a page of another origin asked
 ├── NotFound             404  no such route, document or page
 ├── TooSlow              408  the body did not arrive within BODY_TIMEOUT_S
+├── Stopping             503  the server is being stopped
 ├── TooBusy              503  as many answers as MAX_ANSWERS are being written
 └── ModelError           502  the model answered wrongly or broke off
     ├── ModelUnavailable 503  no model service at its address, or no key for it
@@ -37,6 +38,12 @@ class TooSlow(AcervoError):
     """The client did not send its request in time."""
 
     status = 408
+
+
+class Stopping(AcervoError):
+    """The server is being stopped."""
+
+    status = 503
 
 
 class TooBusy(AcervoError):

@@ -27,6 +27,7 @@ class ServerSettings(IndexSettings):
     shutdown_timeout_s: Annotated[float, Field(gt=0)] = 2
     max_body_kb: Annotated[int, Field(gt=0)] = 1024
     body_timeout_s: Annotated[float, Field(gt=0)] = 30
+    stall_timeout_s: Annotated[float, Field(gt=0)] = 60
     max_prompt_chars: Annotated[int, Field(gt=0)] = 8000
     max_answers: Annotated[int, Field(gt=0)] = 1000
     """Answers written at the same time; one more is refused with 503."""

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from aiohttp import hdrs, web
 
 from app.events import Event, Failed, Sources, Token
+from app.keys import SETTINGS, STOPPING
 from database.errors import AcervoError
 
 log = logging.getLogger(__name__)
@@ -31,10 +32,11 @@ Encode = Callable[[Event, Sources], bytes]
 
 
 async def stream_events(
-    request: web.Request, events: AsyncGenerator[Event], encode: Encode, merged: bool, stopping: asyncio.Event
+    request: web.Request, events: AsyncGenerator[Event], encode: Encode, merged: bool
 ) -> web.StreamResponse:
     """Send `events` to the client. What fails before the first event is raised, for a status; what
-    fails later becomes the last line."""
+    fails later, and the server's own stop, becomes the last line."""
+    stall_s, stopping = request.app[SETTINGS].stall_timeout_s, request.app[STOPPING]
     async with aclosing(events):
         opening = await anext(events)
         assert isinstance(opening, Sources), "an answer begins with its sources"
@@ -44,7 +46,11 @@ async def stream_events(
         try:
             async with aclosing(lines):
                 async for event in lines:
-                    await response.write(encode(event, opening))
+                    async with asyncio.timeout(stall_s):
+                        await response.write(encode(event, opening))
+        except TimeoutError:
+            # A client that reads nothing would keep the model at work for ever.
+            raise ConnectionResetError(f"A client read nothing for {stall_s:g} seconds") from None
         except asyncio.CancelledError:
             if not stopping.is_set():
                 raise

@@ -217,6 +217,13 @@ async def test_a_silent_model_is_given_up(library: Library) -> None:
         await fake.wait_until(lambda fake: fake.open_streams == 0)
 
 
+async def test_a_model_is_not_asked_when_nothing_was_found(chatting: Served, model: FakeOllama) -> None:
+    lines = (await ask(chatting, filters={"documents": ["0" * 64]})).lines
+    assert [line["model"] for line in lines] == ["extractive"] * len(lines)
+    assert lines[0]["sources"] == [] and lines[-1]["citations"] == []
+    assert not [path for path, _ in model.requests if path == "/api/chat"]
+
+
 async def test_a_model_that_is_not_pulled(library: Library) -> None:
     async with FakeOllama(models=["other:1b"]) as fake:
         async with serve(library.data_dir, llm="auto", ollama_host=fake.url) as served:

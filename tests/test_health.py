@@ -129,7 +129,25 @@ async def test_an_embedder_that_is_away_and_comes_back(tmp_path: Path) -> None:
         assert host in body["embedder"]["detail"] and body["store"]["state"] == "empty"
         await fake.start(port)
         try:
-            status, body = await read_ready(served)
-            assert (status, body["embedder"]) == (200, {"name": "ollama:bge-m3", "state": "ready", "detail": ""})
+            async with asyncio.timeout(20):
+                while (found := await read_ready(served))[0] != 200:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            assert found[1]["embedder"] == {"name": "ollama:bge-m3", "state": "ready", "detail": ""}
         finally:
             await fake.stop()
+
+
+@pytest.mark.parametrize(
+    ("given", "ready"),
+    [
+        ({"llm": "ollama"}, False),
+        ({"llm": "auto"}, True),
+        ({"llm": "extractive"}, True),
+        ({"llm": "gemini"}, False),
+        ({"llm": "gemini", "google_api_key": "a-key"}, True),
+    ],
+)
+async def test_ready_only_when_the_model_that_answers_can(library: Library, given: dict[str, str], ready: bool) -> None:
+    async with serve(library.data_dir, **given) as served:
+        status, _ = await read_ready(served)
+        assert status == (200 if ready else 503)

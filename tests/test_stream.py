@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientError, ClientSession, web
 
 from app.__main__ import make_runner
 from app.errors import ModelError
 from app.events import Done, Event, Service, Sources, Token, Usage
+from app.keys import SETTINGS, STOPPING
 from app.middlewares import errors_to_json
 from app.ndjson import ollama_line
 from app.stream import MERGE_S, STOPPED, UNFORESEEN, stream_events
@@ -44,7 +45,7 @@ class Streaming:
         task = asyncio.current_task()
         assert task
         self.tasks.append(task)
-        return await stream_events(request, self._watched(), ollama_line, self.merged, self.stopping)
+        return await stream_events(request, self._watched(), ollama_line, self.merged)
 
     async def _watched(self) -> AsyncGenerator[Event]:
         try:
@@ -58,9 +59,11 @@ class Streaming:
 @contextlib.asynccontextmanager
 async def streaming(events: MakeEvents, merged: bool = False) -> AsyncIterator[tuple[Streaming, ClientSession]]:
     server = Streaming(events, merged)
+    settings = await asyncio.to_thread(GivenSettings.load, shutdown_timeout_s=0.2, stall_timeout_s=1)
     app = web.Application(middlewares=[errors_to_json])
+    app[SETTINGS], app[STOPPING] = settings, server.stopping
     app.router.add_get("/", server.handle)
-    runner = make_runner(app, await asyncio.to_thread(GivenSettings.load, shutdown_timeout_s=0.2))
+    runner = make_runner(app, settings)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     server.url = "http://{}:{}".format(*runner.addresses[0][:2])
@@ -212,3 +215,16 @@ async def test_the_headers_forbid_keeping_and_buffering() -> None:
         assert headers["Content-Type"] == "application/x-ndjson; charset=utf-8"
         assert (headers["Cache-Control"], headers["X-Accel-Buffering"]) == ("no-store", "no")
         assert headers["Transfer-Encoding"] == "chunked" and "Content-Encoding" not in headers
+
+
+async def test_a_client_that_reads_nothing_is_given_up() -> None:
+    def flood() -> AsyncGenerator[Event]:
+        return tell(["x" * 100_000] * 1000)
+
+    async with streaming(flood) as (server, client):
+        response = await client.get(server.url)
+        async with asyncio.timeout(20):
+            while not server.closed:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        with pytest.raises(ClientError):
+            await response.read()

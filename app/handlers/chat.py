@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from app.chat import Question, answer
-from app.errors import BadRequest, TooBusy, TooSlow
+from app.errors import BadRequest, Stopping, TooBusy, TooSlow
 from app.keys import ANSWERS, ENGINE, SETTINGS, STOPPING
 from app.llms.factory import Route
 from app.middlewares import is_cross_origin
@@ -40,8 +40,13 @@ async def _answer(request: web.Request, route: Route, encode: Encode) -> web.Str
     running.add(task)
     try:
         llm = await engine.choose_llm(route, asked.model)
-        events = answer(make_question(asked, settings.top_k), await engine.retriever(), llm, engine.services)
-        return await stream_events(request, events, encode, is_cross_origin(request), request.app[STOPPING])
+        question, retriever = make_question(asked, settings.top_k), await engine.retriever()
+        events = answer(question, retriever, llm, engine.extractive, engine.services)
+        return await stream_events(request, events, encode, is_cross_origin(request))
+    except asyncio.CancelledError:
+        if not request.app[STOPPING].is_set():
+            raise
+        raise Stopping("The server is stopping. Ask again in a moment.") from None
     finally:
         running.discard(task)
 

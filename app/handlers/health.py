@@ -17,7 +17,7 @@ async def get_ready(request: web.Request) -> web.Response:
     """200 when questions can be answered, else 503; the body says what is missing."""
     engine = request.app[ENGINE]
     (store, embedder), models = await asyncio.gather(engine.states(), engine.models.states())
-    ready = store.state != "failed" and embedder.state == "ready" and any(m.state == "ready" for m in models)
+    ready = store.state != "failed" and embedder.state == "ready" and await engine.models.can_answer()
     body = {
         "ready": ready,
         "store": asdict(store),

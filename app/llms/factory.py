@@ -99,6 +99,12 @@ class Models:
         names = " or ".join(llm.model for llm in offered)
         raise BadRequest(f"There is no model {wanted!r} for this route; leave `model` out, or name {names}.")
 
+    async def can_answer(self) -> bool:
+        """Whether a question on the default route gets an answer, as far as can be told without asking Google."""
+        if self._setting == "gemini":
+            return self._gemini_state().state == "untested"
+        return self._setting != "ollama" or await self._probe.ask() is None
+
     async def states(self) -> list[ModelState]:
         """What each model can do now. Nothing is sent to Google for it."""
         return [await self._ollama_state(), self._gemini_state(), self._extractive_state()]
