@@ -1,4 +1,7 @@
-"""Settings of the index, read once from the environment and `.env`. No server options."""
+"""Settings of the index, read once from the environment and `.env`. No server options.
+
+The variable ACERVO_ENV_FILE names another file than `.env`; the tests point it to one that is empty.
+"""
 
 import os
 from pathlib import Path
@@ -16,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class IndexSettings(BaseSettings):
     """What the loader and the search need. Each field is the environment variable of that name."""
 
-    model_config = SettingsConfigDict(env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
     pdf_dir: Path = Path("pdf")
     data_dir: Path = Path(".data")
@@ -56,14 +59,22 @@ class IndexSettings(BaseSettings):
 
     @classmethod
     def load(cls, **given: Any) -> Self:
-        """Read the environment; `given` values win over it.
+        """Read the file of settings, the environment over it, and the `given` values over both.
 
         Raises `SettingsError` that names every wrong variable at once.
         """
         try:
-            return cls(**given)
+            return cls(**{"_env_file": _find_env_file(), **given})
         except ValidationError as error:
             raise SettingsError(_describe(error)) from None
+
+
+def _find_env_file() -> Path:
+    named = os.environ.get("ACERVO_ENV_FILE", "")
+    path = ROOT / os.path.expanduser(named or ".env")
+    if named and not path.exists():
+        raise SettingsError(f"ACERVO_ENV_FILE={named!r}: there is no such file. Correct it, or unset it to read .env.")
+    return path
 
 
 def _describe(error: ValidationError) -> str:

@@ -11,13 +11,17 @@ from app.settings import ServerSettings
 pytest_plugins = ("tests.server",)
 
 
+def pytest_configure() -> None:
+    """Close the developer's `.env` to the tests and to the programs that they start: it may name a store in use."""
+    os.environ["ACERVO_ENV_FILE"] = os.devnull
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No setting of the machine reaches a test; every path points below `tmp_path`."""
     for name in [*ServerSettings.model_fields, "http_proxy", "https_proxy", "all_proxy"]:
         for spelling in (name, name.upper()):
             monkeypatch.delenv(spelling, raising=False)
-    monkeypatch.setitem(ServerSettings.model_config, "env_file", None)
     monkeypatch.setenv("PDF_DIR", str(tmp_path / "pdf"))
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     # Nothing listens there: a test that wants Ollama starts tests/fakes/ollama.py and says so.

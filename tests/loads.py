@@ -74,6 +74,7 @@ def start_load(home: Path, *arguments: str | Path, **options: Any) -> subprocess
     """Start the loader on `home`/pdf and `home`/data; the working folder is `home`."""
     environment = {
         "PATH": os.environ["PATH"],
+        "ACERVO_ENV_FILE": os.devnull,
         "HOME": str(home),
         "DATA_DIR": str(home / "data"),
         "PDF_DIR": str(home / "pdf"),

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, web
 from blockbuster import BlockBuster
 from multidict import CIMultiDictProxy
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from yarl import URL
 
 from app.__main__ import make_runner
@@ -39,8 +39,6 @@ NOBODY = "http://127.0.0.1:9"
 
 class GivenSettings(ServerSettings):
     """Knows what it is given and the defaults; the environment may not touch servers that several tests share."""
-
-    model_config = SettingsConfigDict(env_file=None)
 
     @classmethod
     def settings_customise_sources(

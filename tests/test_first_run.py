@@ -30,6 +30,7 @@ def load_sample(home: Path, *options: str) -> dict[str, Any]:
     command = [sys.executable, ROOT / "database/main.py", "--json", *options]
     environment = {
         "PATH": os.environ["PATH"],
+        "ACERVO_ENV_FILE": os.devnull,
         "HOME": str(home / "home"),
         "DATA_DIR": str(home / "data"),
         "PDF_DIR": str(ROOT / "pdf"),

@@ -1,5 +1,9 @@
 """Settings come from the environment; everything wrong is listed at once, by name."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +37,51 @@ def test_a_file_of_settings_is_read_and_the_environment_wins(tmp_path: Path, mon
     monkeypatch.setenv("MAX_FILE_MB", "9")
     settings = IndexSettings.load(_env_file=tmp_path / "env")
     assert (settings.ocr, settings.max_file_mb) == ("on", 9)
+
+
+def test_another_file_of_settings_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "env").write_text("OCR=on\n")
+    monkeypatch.setenv("ACERVO_ENV_FILE", str(tmp_path / "env"))
+    assert IndexSettings.load().ocr == "on"
+    monkeypatch.setenv("ACERVO_ENV_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="ACERVO_ENV_FILE='.*nowhere': there is no such file"):
+        IndexSettings.load()
+
+
+TRY = """
+import asyncio
+import os
+import subprocess
+from tests.e2e.servers import start_program
+from tests.loads import run_load
+from tests.test_first_run import load_sample
+
+def test_in_this_process(settings):
+    assert (settings.mongodb_uri, settings.port, settings.read_workers) == ("", 8000, 0)
+
+async def test_in_other_processes(tmp_path):
+    (tmp_path / "home").mkdir()
+    assert run_load(tmp_path, "--dry-run").returncode == 0
+    assert load_sample(tmp_path, "--dry-run")["dry_run"]
+    process = await start_program("database.main", subprocess.DEVNULL, DATA_DIR=str(tmp_path / "data"))
+    assert await process.wait() == 0
+"""
+
+
+@pytest.mark.parametrize("name", [".env", "other.env"])
+def test_a_developers_file_of_settings_reaches_no_test(tmp_path: Path, name: str) -> None:
+    """In a copy of the project, because that file lies in the project's folder."""
+    for folder in ("app", "database", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / name).write_text("MONGODB_URI=mongodb://127.0.0.1:9\nPORT=1\nREAD_WORKERS=many\n")
+    (tmp_path / "tests/test_try.py").write_text(TRY)
+    environment = os.environ | {"ACERVO_ENV_FILE": name}
+    if name == ".env":
+        del environment["ACERVO_ENV_FILE"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_try.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=170)
+    assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ def print_rows(console: Console, title: str, rows: list[Row]) -> None:
 async def main() -> None:
     """Measure and print."""
     console = Console(width=110)
+    os.environ["ACERVO_ENV_FILE"] = os.devnull  # a .env may name a store that is in use
     pdfs = Path(os.environ.get("ACERVO_BENCH_PDFS") or ROOT / "pdf")
     with tempfile.TemporaryDirectory(prefix="acervo-bench-") as folder:
         data_dir = Path(folder)

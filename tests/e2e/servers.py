@@ -17,16 +17,6 @@ from database.settings import ROOT
 START_TIMEOUT_S = 90
 LOAD_TIMEOUT_S = 150
 
-LAUNCH = """
-import runpy, sys
-from app.settings import ServerSettings
-from database.settings import IndexSettings
-IndexSettings.model_config["env_file"] = ServerSettings.model_config["env_file"] = None
-sys.argv = sys.argv[1:]
-runpy.run_module(sys.argv[0], run_name="__main__")
-"""
-"""Runs a module as `python -m` does, but deaf to the .env of the developer: it may name a real store."""
-
 
 @dataclass
 class Server:
@@ -63,7 +53,7 @@ async def run_server(data: Path, pdf: Path, **settings: str) -> AsyncIterator[Se
 async def start_program(module: str, output: int | IO[bytes], **settings: str) -> asyncio.subprocess.Process:
     """`python -m module` with nothing but these settings."""
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", LAUNCH, module),
+        *(sys.executable, "-m", module),
         cwd=ROOT,
         env=make_environment(**settings),
         stdout=output,
