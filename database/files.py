@@ -97,25 +97,13 @@ class Originals:
     def keep(self, source: Path, document_id: str) -> Path:
         """Copy `source` unless it is kept already. Raises `ReadError` when its bytes are others by now."""
         kept = self.path(document_id)
-        if kept.exists():
+        if _is_whole(kept, source):
             return kept
         try:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            handle, part = tempfile.mkstemp(dir=kept.parent, suffix=".part")
-        except OSError as error:
-            raise AcervoError(f"DATA_DIR cannot be written: {error.strerror} ({kept.parent}).") from error
-        try:
-            with os.fdopen(handle, "wb") as target:
-                digest = _copy(source, target)
-            if digest != document_id:
-                raise ReadError("changed while it was being read; load again when it is complete.")
-            os.replace(part, kept)
+            with source.open("rb") as file:
+                _copy(file, kept, document_id)
         except (FileNotFoundError, PermissionError) as error:
             raise ReadError(f"cannot be read any more: {error.strerror}.") from error
-        except OSError as error:
-            raise AcervoError(f"{source} cannot be copied to DATA_DIR: {error.strerror}.") from error
-        finally:
-            Path(part).unlink(missing_ok=True)
         return kept
 
     def drop(self, document_id: str) -> None:
@@ -123,10 +111,37 @@ class Originals:
         self.path(document_id).unlink(missing_ok=True)
 
 
-def _copy(source: Path, target: BinaryIO) -> str:
+def _is_whole(kept: Path, source: Path) -> bool:
+    """Whether the copy is there, and as long as its source unless that is gone: a power cut may have cut it."""
+    try:
+        return kept.is_file() and (not source.exists() or kept.stat().st_size == source.stat().st_size)
+    except OSError:
+        return False
+
+
+def _copy(source: BinaryIO, kept: Path, document_id: str) -> None:
     digest = hashlib.sha256()
-    with source.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            target.write(block)
-    return digest.hexdigest()
+    try:
+        with whole_file(kept) as target:
+            while block := source.read(_BLOCK):
+                digest.update(block)
+                target.write(block)
+            if digest.hexdigest() != document_id:
+                raise ReadError("changed while it was being read; load again when it is complete.")
+    except OSError as error:
+        raise AcervoError(f"DATA_DIR cannot be written: {error.strerror} ({kept.parent}).") from error
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that stands at `path`, whole and on disk, once the block has ended well; else nothing does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        Path(part).unlink(missing_ok=True)

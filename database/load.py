@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from database.embedders import Embedder
 from database.errors import ReadError, SettingsError
 from database.files import Originals, drop_leftovers, find_files
 from database.index import check_dimension, check_record, make_record
-from database.plan import KEPT, Job, Plan, Versions, make_plan, without
+from database.plan import KEPT, Job, Labels, Plan, Versions, make_plan, without
 from database.readers import DocumentReader
 from database.report import Reporter, Summary
 from database.settings import IndexSettings
@@ -51,6 +51,7 @@ class Loader:
         self._reader = DocumentReader(settings)
         self._originals = Originals(settings.data_dir / "files")
         self._documents: dict[str, Document] = {}
+        self._label = Labels()
         self._builder = Builder(embedder)
         made_by = (self._reader.fingerprint, chunking.FINGERPRINT, analysis.FINGERPRINT, embedder.name)
         version = hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:16]
@@ -89,15 +90,17 @@ class Loader:
         changes = find_changes(self._documents.values(), files, options.paths)
         # What cannot be opened now, or lies in a folder that cannot, is not gone.
         changes.removed = [(d, n) for d, n in changes.removed if not any(map(full_path(n).is_relative_to, closed))]
-        plan = make_plan(changes, self._documents, self._versions, options.retry)
+        known = [name for document in self._documents.values() for name in document.names]
+        self._label = Labels([*known, *(file.name for file in files)])
+        plan = make_plan(changes, self._documents, self._versions, options.retry, self._label)
+        added, changed = ([self._label(f.name) for f in found] for found in (changes.added, changes.changed))
         summary = Summary(
-            added=[f.name.path for f in changes.added if f.name.path not in plan.skipped],
-            changed=[f.name.path for f in changes.changed if f.name.path not in plan.skipped],
-            removed=[name.path for _, name in changes.removed],
+            added=[label for label in added if label not in plan.skipped],
+            changed=[label for label in changed if label not in plan.skipped],
+            removed=[self._label(name) for _, name in changes.removed],
             unchanged=plan.unchanged,
             reread=plan.reread,
-            skipped={os.fsencode(path.name).decode(errors="replace"): why for path, why in closed.items()}
-            | plan.skipped,
+            skipped=_name_closed(closed, options.paths) | plan.skipped,
             dry_run=options.dry_run,
         )
         return plan, summary
@@ -157,7 +160,7 @@ class Loader:
         if job.source is not None:
             original = await asyncio.to_thread(self._originals.keep, job.source, job.document.id)
         reading = await self._reader.read(
-            original, job.document.id, lambda done, total: self._reporter.pages(job.label, done, total)
+            original, job.document.id, lambda done, total: self._reporter.pages(self._name(job), done, total)
         )
         reading = replace(reading, title=reading.title if reading.title != original.stem else _stem(job))
         document, contents = await self._builder.build(job.document, reading)
@@ -168,8 +171,8 @@ class Loader:
         summary.pages += document.page_count
         summary.windows += document.window_count
         if document.notes:
-            summary.notes[job.label] = list(document.notes)
-        self._reporter.finished(job.label, f"{document.page_count} pages, {document.chunk_count} chunks")
+            summary.notes[self._name(job)] = list(document.notes)
+        self._reporter.finished(self._name(job), f"{document.page_count} pages, {document.chunk_count} chunks")
 
     async def _skip(self, job: Job, reason: str, summary: Summary) -> None:
         """Record a file that cannot be read. What was loaded before from its place or its bytes stays."""
@@ -180,8 +183,11 @@ class Loader:
             await self._put(replace(failed, title=failed.title or _stem(job)))
         elif known is None:
             await self._forget(job.document.id)
-        summary.skip([name.path for name in job.document.names], reason + KEPT if kept else reason)
-        self._reporter.finished(job.label, f"skipped: {reason}")
+        summary.skip([self._label(name) for name in job.document.names], reason + KEPT if kept else reason)
+        self._reporter.finished(self._name(job), f"skipped: {reason}")
+
+    def _name(self, job: Job) -> str:
+        return self._label(job.document.names[0]) if job.document.names else job.document.id
 
     async def _put(self, document: Document) -> None:
         await self._store.put_document(document)
@@ -222,4 +228,14 @@ class Loader:
 
 
 def _stem(job: Job) -> str:
-    return Path(job.label).stem.replace("_", " ").strip() or job.label
+    return Path(job.document.name).stem.replace("_", " ").strip() or job.document.name
+
+
+def _name_closed(closed: Mapping[Path, str], roots: Sequence[Path]) -> dict[str, str]:
+    """What cannot be opened, by its path below the root it was found under, and why."""
+    named = {}
+    for path, reason in closed.items():
+        root = next((root for root in roots if path != root and path.is_relative_to(root)), None)
+        shown = path.relative_to(root) if root and len(roots) == 1 else path
+        named[os.fsencode(shown).decode(errors="replace")] = reason
+    return named

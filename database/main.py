@@ -9,6 +9,7 @@ if __name__ == "__main__":
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -16,13 +17,15 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 from database.embedders import make_embedder
-from database.errors import AcervoError
+from database.errors import AcervoError, SettingsError
 from database.load import Loader, LoadOptions
 from database.lock import load_lock
 from database.report import Reporter, print_summary
 from database.settings import IndexSettings
 from database.stores import make_store
 
+WATCH_RETRY_S = 1.0
+"""How often a watched folder that is away is looked for."""
 EPILOG = """exit status: 0 all loaded, 1 failed, 2 wrong usage, 3 loaded but some files were skipped,
 130 interrupted (what was finished is kept; the next load does the rest)"""
 
@@ -47,7 +50,12 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def find_paths(arguments: argparse.Namespace, settings: IndexSettings) -> list[Path]:
     """What to load, absolute: the paths given, or PDF_DIR, which is made when it is missing."""
     if not arguments.paths:
-        settings.pdf_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            settings.pdf_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"PDF_DIR {settings.pdf_dir} is no folder: {error.strerror}. Choose another."
+            ) from error
         return [settings.pdf_dir]
     return [Path(os.path.abspath(path)) for path in arguments.paths]
 
@@ -64,8 +72,11 @@ async def run(arguments: argparse.Namespace, settings: IndexSettings) -> int:
         return await _load_once(settings, options, arguments.json)
     async with aclosing(_watch(paths, settings.data_dir)) as turns:
         async for _ in turns:
-            await _load_once(settings, options, arguments.json)
-            options = replace(options, retry=False, reindex=False)
+            try:
+                await _load_once(settings, options, arguments.json)
+                options = replace(options, retry=False, reindex=False)
+            except AcervoError as error:  # the next change may find the store or the folder back
+                print(f"Not loaded: {error}", file=sys.stderr)
     return 0
 
 
@@ -76,16 +87,24 @@ async def _watch(paths: Sequence[Path], data_dir: Path) -> AsyncGenerator[None, 
     def matters(change: object, path: str) -> bool:
         return not Path(path).is_relative_to(data_dir)  # or every load would bring on the next
 
-    watching = awatch(*paths, debounce=1000, watch_filter=matters)
-    upcoming = asyncio.ensure_future(anext(watching))
+    async def change() -> None:
+        """Return after the next change; a folder that is away counts as changed once it is back."""
+        if all(path.exists() for path in paths):
+            with contextlib.suppress(FileNotFoundError):
+                async for _ in awatch(*paths, debounce=1000, watch_filter=matters):
+                    return
+        while not all(path.exists() for path in paths):  # noqa: ASYNC110 (nothing tells of its return)
+            await asyncio.sleep(WATCH_RETRY_S)
+
+    upcoming = asyncio.ensure_future(change())
     try:
         while True:
             yield
             await upcoming
-            upcoming = asyncio.ensure_future(anext(watching))
+            upcoming = asyncio.ensure_future(change())
     finally:
-        if not upcoming.cancel():
-            upcoming.exception()  # a missing folder, which the load has reported
+        upcoming.cancel()
+        await asyncio.gather(upcoming, return_exceptions=True)
 
 
 async def _load_once(settings: IndexSettings, options: LoadOptions, as_json: bool) -> int:

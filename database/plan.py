@@ -1,6 +1,7 @@
 """What a load has to do, worked out before anything is touched. Pure."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,10 +19,17 @@ class Job:
     source: Path | None
     replaced: tuple[Name, ...] = ()
 
-    @property
-    def label(self) -> str:
-        """What a person calls it."""
-        return self.document.names[0].path if self.document.names else self.document.id
+
+class Labels:
+    """What reports call a file: its path below its root, or the whole path where others share that."""
+
+    def __init__(self, names: Iterable[Name] = ()):
+        places = {full_path(name): name.path for name in names}
+        self._counts = Counter(places.values())
+
+    def __call__(self, name: Name) -> str:
+        """The label of one name."""
+        return name.path if self._counts[name.path] < 2 else str(full_path(name))
 
 
 KEPT = " (the version loaded before still answers)"
@@ -38,6 +46,7 @@ class Plan:
     skipped: dict[str, str] = field(default_factory=dict)
     unchanged: list[str] = field(default_factory=list)
     reread: list[str] = field(default_factory=list)
+    label: Labels = field(default_factory=Labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +57,11 @@ class Versions:
     reader: str
 
 
-def make_plan(changes: Changes, documents: Mapping[str, Document], versions: Versions, retry: bool) -> Plan:
-    """Turn changes into jobs. `retry` reads failed and incomplete documents again."""
-    plan = Plan(removed=list(changes.removed))
+def make_plan(
+    changes: Changes, documents: Mapping[str, Document], versions: Versions, retry: bool, label: Labels | None = None
+) -> Plan:
+    """Turn changes into jobs. `retry` reads failed and incomplete documents again; `label` names files."""
+    plan = Plan(removed=list(changes.removed), label=label or Labels())
     for document_id, files in _by_document([*changes.added, *changes.changed]).items():
         names = tuple(file.name for file in files)
         known = documents.get(document_id)
@@ -70,8 +81,8 @@ def make_plan(changes: Changes, documents: Mapping[str, Document], versions: Ver
 def _adopt_failed(plan: Plan, known: Document, names: Sequence[Name], replaced: Sequence[Name]) -> None:
     """Further names of bytes that could not be read before; what they replace stays as it is."""
     new = tuple(name for name in names if name not in replaced)
-    plan.skipped.update({name.path: known.reason for name in new})
-    plan.skipped.update({name.path: known.reason + KEPT for name in replaced})
+    plan.skipped.update({plan.label(name): known.reason for name in new})
+    plan.skipped.update({plan.label(name): known.reason + KEPT for name in replaced})
     if new:
         plan.adopted.append(Job(replace(known, names=_join(known.names, new)), None))
 
@@ -90,11 +101,11 @@ def _plan_known(
             continue
         if _wants_reading(document, versions, retry):
             plan.jobs.append(Job(document, _place(same[0])))
-            plan.reread.append(same[0].name.path)
+            plan.reread.append(plan.label(same[0].name))
         elif document.state == "failed":
-            plan.skipped.update({file.name.path: document.reason for file in same})
+            plan.skipped.update({plan.label(file.name): document.reason for file in same})
         else:
-            plan.unchanged.extend(file.name.path for file in same)
+            plan.unchanged.extend(plan.label(file.name) for file in same)
     planned = {job.document.id for job in plan.jobs}
     for document in documents.values():
         if document.state == "queued" and document.id not in planned:

@@ -341,7 +341,7 @@ def test_an_incomplete_document_that_fails_later_is_kept(home: Path, load: Load)
         file.truncate(0)
     original = home / f"data/files/{find_id(before, 'gap.pdf')[:2]}/{find_id(before, 'gap.pdf')}.pdf"
     shutil.copy(original, home / "pdf/gap.pdf")
-    original.write_bytes(b"the disk lost it")
+    original.write_bytes(bytes(original.stat().st_size))  # the disk lost it
     report = load("--retry", status=3)
     assert "before still answers" in report["skipped"]["gap.pdf"]
     assert read_index(home / "data").same_as(before)
@@ -560,6 +560,52 @@ def test_watch(home: Path, watching: Any) -> None:
     out, err = watching.communicate(timeout=60)
     assert (watching.returncode, out) == (130, "")
     assert err == "Stopped. What was finished is kept; load again for the rest.\n"
+
+
+def test_watch_outlives_a_folder_that_goes_away_and_comes_back(home: Path, watching: Any) -> None:
+    assert len(json.loads(watching.stdout.readline())["unchanged"]) == 3
+    (home / "pdf/farol.pdf").unlink()
+    assert json.loads(watching.stdout.readline())["removed"] == ["farol.pdf"]
+    (home / "elsewhere").mkdir()
+    (home / "pdf").rename(home / "elsewhere/pdf")
+    pdfs.make_pdf(home / "elsewhere/pdf/new.pdf", [OTHER])
+    (home / "elsewhere/pdf").rename(home / "pdf")
+    while "new.pdf" not in (report := json.loads(watching.stdout.readline()))["added"]:
+        assert report["removed"] == []
+    assert watching.poll() is None
+
+
+def test_files_of_one_name_below_two_folders_are_told_apart(home: Path, load: Load) -> None:
+    for folder in ("a", "b"):
+        (home / folder).mkdir()
+    pdfs.make_pdf(home / "a/x.pdf", [OTHER])
+    (home / "b/x.pdf").write_bytes(b"no document")
+    report = load(home / "a", home / "b", status=3)
+    assert report["added"] == [str(home / "a/x.pdf")]
+    assert list(report["skipped"]) == [str(home / "b/x.pdf")]
+
+
+def test_an_original_cut_short_is_copied_again(home: Path, before: Index, load: Load) -> None:
+    original = home / f"data/files/{find_id(before, 'farol.pdf')[:2]}/{find_id(before, 'farol.pdf')}.pdf"
+    original.write_bytes(b"")
+    load("--reindex")
+    assert original.read_bytes() == (home / "pdf/farol.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("place", ["data/pages", "data/models", "pdf"])
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("PDF_DIR", "DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name[:-4].lower()))
+    shutil.rmtree(tmp_path / "pdf", ignore_errors=True)
+    (tmp_path / "data").mkdir(exist_ok=True)
+    if place != "pdf":
+        (tmp_path / "pdf").mkdir()
+        pdfs.make_pdf(tmp_path / "pdf/x.pdf", [OTHER])
+    (tmp_path / place).write_bytes(b"a file in its place")
+    assert main([]) == 1
+    assert f"{place.split('/')[0].upper()}_DIR" in capsys.readouterr().err
 
 
 def test_watch_sees_what_changed_during_the_first_load(home: Path) -> None:

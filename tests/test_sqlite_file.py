@@ -1,6 +1,8 @@
 """The embedded store under several processes, under load, and with a broken file; and its matrix."""
 
 import asyncio
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -234,3 +236,21 @@ def test_rows_come_out_as_they_went_in() -> None:
     assert list(matrix.rows("empty").ids) == []
     assert (matrix.dimension, VectorMatrix({}).dimension) == (8, 0)
     assert VectorMatrix({}).search(np.ones(8, np.float32), (), 5) == []
+
+
+async def test_a_backup_put_in_place_under_a_running_store_is_believed(path: Path, tmp_path: Path) -> None:
+    store, first, second = SqliteStore(path), make_document("a", ["gato"]), make_document("b", ["rato"])
+    await store.open()
+    await publish(store, first)
+    backup = sqlite3.connect(tmp_path / "backup.sqlite")
+    with contextlib.closing(sqlite3.connect(path)) as source:
+        source.backup(backup)
+    await publish(store, second)
+    assert await found_anywhere(store, *second) == window_ids(second[1])
+    with contextlib.closing(sqlite3.connect(path)) as target:
+        backup.backup(target)
+    backup.close()
+    async with asyncio.timeout(20):
+        assert await found_anywhere(store, *second) == set()
+        assert await found_anywhere(store, *first) == window_ids(first[1])
+    await store.aclose()

@@ -44,7 +44,10 @@ class MiniLMEmbedder:
     def _open(self) -> None:
         folder = _model_folder()
         if not self._graph.exists():
-            _write_graph(folder / "model.safetensors", self._graph)
+            try:
+                _write_graph(folder / "model.safetensors", self._graph)
+            except OSError as error:
+                raise EmbedderError(f"DATA_DIR cannot be written: {error.strerror} ({self._graph.parent}).") from error
         self._session = _start_session(self._graph)
         self._tokenizer = load_tokenizer(folder)
 

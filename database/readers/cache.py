@@ -8,13 +8,13 @@ Each file appears whole or not at all. One that cannot be read counts as missing
 
 import gzip
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from database.errors import AcervoError
+from database.files import whole_file
 from database.readers.pieces import Piece, RawPage
 
 
@@ -62,11 +62,12 @@ class PageCache:
             return None
 
     def _save(self, name: str, values: dict[str, Any]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         data = gzip.compress(json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode(), 3)
-        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as part:
-            part.write(data)
-        os.replace(part.name, self._folder / f"{name}.json.gz")
+        try:
+            with whole_file(self._folder / f"{name}.json.gz") as file:
+                file.write(data)
+        except OSError as error:
+            raise AcervoError(f"DATA_DIR cannot be written: {error.strerror} ({self._folder}).") from error
 
 
 def _name(numbers: Sequence[int]) -> str:

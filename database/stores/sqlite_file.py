@@ -28,6 +28,9 @@ from database.stores.sqlite_rows import (
     touch,
 )
 
+SNAPSHOT_TRIES = 5
+"""How often a search looks for a moment that is no older than the matrix."""
+
 
 class IndexFile:
     """One SQLite file, a connection for each thread that asks, one writer at a time."""
@@ -139,10 +142,10 @@ class IndexFile:
 
     def search(self, query: SearchQuery) -> Candidates:
         """The three views, all of the same moment."""
-        while True:
+        for tries_left in reversed(range(SNAPSHOT_TRIES)):
             self._db.execute("BEGIN")
             try:
-                matrix = self._matrix_of_now()
+                matrix = self._matrix_of_now(rewind=not tries_left)
                 if matrix is not None:
                     return Candidates(
                         search_vectors(matrix, query),
@@ -151,6 +154,7 @@ class IndexFile:
                     )
             finally:
                 self._db.execute("COMMIT")
+        raise AssertionError("the last try takes whatever the file says")
 
     def sample_windows(self, limit: int) -> list[Window]:
         """The searchable windows with the smallest ids."""
@@ -170,14 +174,17 @@ class IndexFile:
         ]
         return Counts(*counts)
 
-    def _matrix_of_now(self) -> VectorMatrix | None:
+    def _matrix_of_now(self, rewind: bool) -> VectorMatrix | None:
         """The matrix as of the open transaction, or None when another thread has a newer one already.
 
-        Only documents whose stamp changed are read again.
+        Only documents whose stamp changed are read again. With `rewind` an older file is believed, too:
+        somebody has put a backup in its place.
         """
         with self._refreshing:
             row = self._db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
             stamp = int(row[0]) if row else 0
+            if rewind and stamp < self._version:
+                self._stamps, self._version = {}, -1
             if stamp > self._version:
                 self._reload(stamp)
             return self._matrix if stamp == self._version else None
