@@ -8,23 +8,29 @@ that the embedder sees all of it.
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from database.analysis import grams, normalise, words
 from database.documents import Box, Chunk, Page, Window
 
+if TYPE_CHECKING:
+    from langchain_text_splitters import MarkdownTextSplitter
+
 CHUNK_TOKENS = 240
 WINDOW_TOKENS = 64
 OVERLAP_TOKENS = 16
+MAX_TOKEN_CHARS = 8
+MAX_HEADING_CHARS = 200
 PREFIX_TOKENS = 32
-FINGERPRINT = f"markdown-{CHUNK_TOKENS}-{WINDOW_TOKENS}-{OVERLAP_TOKENS}-{PREFIX_TOKENS}/2"
+FINGERPRINT = f"markdown-{CHUNK_TOKENS}-{WINDOW_TOKENS}-{OVERLAP_TOKENS}-{PREFIX_TOKENS}/3"
 """Changes whenever the same pages would give other chunks or windows; an index remembers it."""
 
 HEADING_JOIN = " › "
 
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^(#{1,6})[ \t]+(\S.*)$", re.MULTILINE)
 _TABLE = re.compile(r"^\|.*\|[ \t]*\n\|[ \t:|-]+\|[ \t]*$(?:\n\|.*)*", re.MULTILINE)
-_MARKUP = re.compile(r"<br\s*/?>|\*\*|__|`+|^#{1,6}[ \t]+|^[ \t]*\|[ \t:|-]+\|[ \t]*$|\|", re.MULTILINE)
+_MARKUP = re.compile(r"<br\s*/?>|\*\*|__|`+|^#{1,6}[ \t]+|^[ \t]*\|[ \t:|-]++$|\|", re.MULTILINE)
 _SENTENCES = ["\n\n", "\n", ". ", "? ", "! ", "; ", ", ", " ", ""]
 
 
@@ -42,18 +48,28 @@ class Chunker:
 
     def __init__(self, count_tokens: Callable[[str], int]):
         # Imported here: the server needs this module's fingerprint, not the splitters.
-        from langchain_text_splitters import MarkdownTextSplitter, RecursiveCharacterTextSplitter
+        from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-        self._count = count_tokens
-        self._chunks = MarkdownTextSplitter(
-            chunk_size=CHUNK_TOKENS, chunk_overlap=0, length_function=count_tokens, add_start_index=True
-        )
+        self._count_tokens = count_tokens
+        self._chunks = self._make_splitter(CHUNK_TOKENS)
         self._windows = RecursiveCharacterTextSplitter(
             separators=_SENTENCES,
             keep_separator="end",
             chunk_size=WINDOW_TOKENS,
             chunk_overlap=OVERLAP_TOKENS,
-            length_function=count_tokens,
+            length_function=self._count,
+        )
+
+    def _count(self, text: str) -> int:
+        """Tokens of `text`; at least one for MAX_TOKEN_CHARS characters, because some text has hardly
+        any: blanks have none, and a word of over 100 letters counts as one."""
+        return max(self._count_tokens(text), len(text) // MAX_TOKEN_CHARS)
+
+    def _make_splitter(self, tokens: int) -> "MarkdownTextSplitter":
+        from langchain_text_splitters import MarkdownTextSplitter
+
+        return MarkdownTextSplitter(
+            chunk_size=tokens, chunk_overlap=0, length_function=self._count, add_start_index=True
         )
 
     def chunk_pages(self, document_id: str, pages: Iterable[Page]) -> list[Chunk]:
@@ -76,8 +92,9 @@ class Chunker:
             at = table.end()
         yield from self._split_text(text, at, end)
 
-    def _split_text(self, text: str, start: int, end: int) -> Iterator[_Piece]:
-        for part in self._chunks.create_documents([text[start:end]]):
+    def _split_text(self, text: str, start: int, end: int, tokens: int = CHUNK_TOKENS) -> Iterator[_Piece]:
+        splitter = self._chunks if tokens == CHUNK_TOKENS else self._make_splitter(tokens)
+        for part in splitter.create_documents([text[start:end]]):
             begin = start + part.metadata["start_index"]
             yield _Piece(begin, begin + len(part.page_content))
 
@@ -95,8 +112,10 @@ class Chunker:
             if used and used + size > room:
                 yield _Piece(first, last, lead if first > start else "")
                 first, used = begin, 0
-            if size > room:
-                yield from self._split_text(text, first, stop)
+            if size > room:  # a row too long for one chunk: each part of it stands under the header
+                for part in self._split_text(text, begin, stop, room):
+                    yield _Piece(start, part.end) if first == start else replace(part, lead=lead)
+                    first = begin
                 first = last = min(stop + 1, end)
                 continue
             used, last = used + size, stop
@@ -149,9 +168,16 @@ def _extend(trail: list[tuple[int, str]], section: str) -> list[tuple[int, str]]
 def _leading_headings(section: str) -> list[tuple[int, str]]:
     found, at = [], 0
     while match := _HEADING.match(section, at):
-        found.append((len(match[1]), _clean(match[2])))
+        found.append((len(match[1]), _clean(_drop_closing(match[2]))[:MAX_HEADING_CHARS]))
         at = match.end() + len(section[match.end() :]) - len(section[match.end() :].lstrip())
     return found
+
+
+def _drop_closing(heading: str) -> str:
+    """Without the hashes that may close a heading; "C#" keeps its own."""
+    text = heading.rstrip()
+    bare = text.rstrip("#")
+    return bare.rstrip() if bare[-1:] in (" ", "\t") else text
 
 
 def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:

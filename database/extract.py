@@ -15,14 +15,14 @@ PASSAGES = 5
 SENTENCES = 3
 WEIGHT_VECTOR, WEIGHT_WORDS, WEIGHT_GRAMS, WEIGHT_RANK = 0.3, 0.5, 1.0, -0.2
 
-_END = re.compile(r"[.!?…]+(?:\s?[\"”’»)\]])*\s+(?=[\"“‘«(\[*_]*[A-ZÀ-ÖØ-Þ0-9])")
+_END = re.compile(r"(?<![.!?…])[.!?…]++(?:\s?[\"”’»)\]])*+\s++(?=[\"“‘«(\[*_]*[A-ZÀ-ÖØ-Þ0-9])")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-Za-z]|art|arts|inc|n|nº|no|nos|p|pp|pág|págs|fl|fls|sr|sra|srs|dr|dra|prof|profa|mr|mrs|ms|"
     r"st|vs|cf|ex|etc|al|ed|vol|cap|fig|tab|corp|co|ltd|ltda|approx|av|tel|séc|obs|par|jan|feb|fev|mar|apr|abr|jun|"
     r"jul|aug|ago|sep|sept|set|oct|out|nov|dec|dez|u\.s|e\.g|i\.e|d\.c)\.$|^[-*+\s]*(?:\d+\.)+$",
     re.IGNORECASE,
 )
-_RULE = re.compile(r"^\|[ \t:|-]+\|?[ \t]*$")
+_RULE = re.compile(r"^\|[ \t:|-]++$")
 
 
 @dataclass(frozen=True, slots=True)

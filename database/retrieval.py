@@ -15,6 +15,7 @@ WEIGHTS: Mapping[str, float] = {"words": 0.5, "grams": 0.5, "vector": 0.8}
 """Weight of each view in a passage's score. Measured on five question sets in pt, en and fr: sums
 of scores beat sums of ranks, and two lexical views beat one."""
 
+FEW_WORDS, FREQUENT = 4, ("pt", "en")
 CANDIDATES = 200
 """Windows that each view may contribute."""
 
@@ -74,7 +75,7 @@ class Retriever:
         documents = {d.id: d for d in found if d is not None and d.searchable}
         scores = {chunk_id: (score, parts) for chunk_id, score, parts in ranked}
         hits = [Hit(c, documents[c.document_id], *scores[c.id]) for c in chunks if c.document_id in documents]
-        return Found(question, detect_language(question), hits)
+        return Found(question, _answer_language(question, record), hits)
 
     async def _analyse(self, question: str, record: IndexRecord, filters: Filters) -> SearchQuery:
         # Stemmed as the documents are: a Portuguese question to English documents meets English stems.
@@ -86,3 +87,10 @@ class Retriever:
             filters=filters,
             limit=CANDIDATES,
         )
+
+
+def _answer_language(question: str, record: IndexRecord) -> str:
+    """The language to answer in. Few words tell little: they are compared with likely languages only."""
+    if len(question.split()) < FEW_WORDS:
+        return detect_language(question, {*record.languages, *FREQUENT})
+    return detect_language(question)

@@ -1,6 +1,7 @@
 """Chunks lose nothing of a page and change nothing; windows are short enough for the embedder."""
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -271,3 +272,31 @@ def test_a_long_heading_is_cut_not_dropped() -> None:
     prefix, _, rest = window.text.partition("\n")
     assert rest == "text" and prefix.startswith("palavra palavra")
     assert EMBEDDER.count_tokens(prefix) <= PREFIX_TOKENS
+
+
+def test_text_with_hardly_any_tokens_is_split_by_its_length() -> None:
+    blob = "A1b2C3d4" * 4000
+    assert EMBEDDER.count_tokens(blob) < 5
+    assert max(len(c.text) for c in chunk(blob)) <= CHUNK_TOKENS * 9
+
+
+def test_each_part_of_an_over_long_row_stands_under_the_header() -> None:
+    head = "|Item|Description|\n|---|---|\n"
+    long_row = f"|1|{PARAGRAPH * 20}|"
+    chunks = chunk(f"{head}|0|short|\n{long_row}\n|2|short|")
+    assert len(chunks) > 4
+    assert all(c.text.startswith(head) for c in chunks)
+    assert all(EMBEDDER.count_tokens(c.text) <= CHUNK_TOKENS for c in chunks)
+    first = chunk(f"{head}{long_row}")
+    assert len(first) > 3 and all(c.text.startswith(head) for c in first)
+
+
+@pytest.mark.parametrize("text", ["# a" + " " * 30_000 + "b", "|" + " " * 30_000 + "x", "# " * 15_000])
+def test_hostile_text_takes_no_longer_than_plain_text(text: str) -> None:
+    def time_chunking(text: str) -> float:
+        started = time.perf_counter()
+        make_windows(CHUNKER, chunk(text), "", "pt")
+        return time.perf_counter() - started
+
+    plain = time_chunking(PARAGRAPH * (len(text) // len(PARAGRAPH)))
+    assert time_chunking(text) < 10 * plain + 0.5

@@ -1,5 +1,6 @@
 """Passages fall into sentences as people read them, and the sentence that answers comes first."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,15 @@ async def test_the_answer_comes_first(
     chosen = choose_sentences(question, language, sentences, likeness)
     assert len(chosen) == 3
     assert answer in chosen[0].text
+
+
+@pytest.mark.parametrize("text", ["." * 50_000, "a. " * 20_000, "|" + " " * 50_000 + "x", "| " * 30_000 + "x"])
+def test_hostile_text_takes_no_longer_than_plain_text(text: str) -> None:
+    plain = time_splitting("Uma frase simples. " * (len(text) // 19))
+    assert time_splitting(text) < 50 * plain + 0.5
+
+
+def time_splitting(text: str) -> float:
+    started = time.perf_counter()
+    list(split_passage(0, text))
+    return time.perf_counter() - started

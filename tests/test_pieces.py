@@ -29,6 +29,7 @@ BOX = (0.0, 0.0, 1.0, 1.0)
         ),
         ("picture", "**==> picture [98 x 30] intentionally omitted <==**\n\n", ""),
         ("list-item", "- one \n\n", "- one"),
+        ("text", "far" + " " * 5000 + "apart", "far  apart"),
     ],
 )
 def test_clean_block(kind: str, text: str, clean: str) -> None:

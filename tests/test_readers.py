@@ -2,17 +2,19 @@
 
 import gzip
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pymupdf
 import pytest
 
 from database.documents import Block, Page, Reading
 from database.errors import ReadError
-from database.readers import DocumentReader
+from database.readers import WORKER_MB, DocumentReader, count_workers
 from database.readers.pdf import TESSDATA
 from database.readers.render import render_page
 from database.readers.reporting import choose_title, name_pages
@@ -269,3 +271,8 @@ async def test_there_is_no_such_page(tmp_path: Path) -> None:
     for number in (0, 2, -1):
         with pytest.raises(ReadError, match=f"no page {number}; the document has 1"):
             await render_page(path, number, [], 1, IndexSettings.load())
+
+
+def test_as_many_workers_as_the_machine_can_bear() -> None:
+    assert 1 <= count_workers() <= (os.cpu_count() or 1)
+    assert count_workers() * WORKER_MB <= max(WORKER_MB, psutil.virtual_memory().total / 2**20)

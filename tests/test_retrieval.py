@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from database.analysis import find_common
 from database.chunking import Chunker, make_windows
-from database.documents import Candidate, Candidates, Contents, Document, Filters, Name, Page
+from database.documents import Candidate, Candidates, Contents, Document, Filters, IndexRecord, Name, Page
 from database.embedders.minilm import MiniLMEmbedder
 from database.errors import IndexMismatch, StoreError
 from database.index import check_dimension, check_record, make_record
-from database.retrieval import WEIGHTS, Retriever, fuse
+from database.retrieval import WEIGHTS, Retriever, _answer_language, fuse
 from database.stores.sqlite import SqliteStore
 
 # Summing up
@@ -243,3 +243,12 @@ async def test_common_terms_are_not_searched(retriever: Retriever, empty: Sqlite
     assert [hit.chunk.text for hit in hits if "words" in hit.parts] == [FAROL[1]]
     hits = (await retriever.search("o farol", 9)).hits
     assert FAROL[0] in [hit.chunk.text for hit in hits if hit.parts.get("words") == 1]
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [("Net revenue 2022?", "en"), ("prazo de entrega", "pt"), ("capital social", "pt"), ("Umsatz im Jahr 2022?", "de")],
+)
+def test_short_questions_are_answered_in_a_likely_language(question: str, language: str) -> None:
+    record = IndexRecord(1, "minilm", 384, "c", "a", languages=("en", "pt"))
+    assert _answer_language(question, record) == language

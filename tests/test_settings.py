@@ -44,7 +44,7 @@ def test_another_file_of_settings_may_be_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("ACERVO_ENV_FILE", str(tmp_path / "env"))
     assert IndexSettings.load().ocr == "on"
     monkeypatch.setenv("ACERVO_ENV_FILE", str(tmp_path / "nowhere"))
-    with pytest.raises(SettingsError, match="ACERVO_ENV_FILE='.*nowhere': there is no such file"):
+    with pytest.raises(SettingsError, match=r"ACERVO_ENV_FILE='.*nowhere': there is no such file"):
         IndexSettings.load()
 
 

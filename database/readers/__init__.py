@@ -1,6 +1,7 @@
 """Turns files into pages. `DocumentReader` hands out the work; processes of their own do it."""
 
 import asyncio
+import contextlib
 import importlib.metadata
 import os
 import re
@@ -8,6 +9,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+
+import psutil
 
 from database.documents import Reading
 from database.errors import ReadError
@@ -19,10 +22,12 @@ from database.readers.reporting import choose_title, describe, name_pages
 from database.readers.worker import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout, run_limited
 from database.settings import IndexSettings
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raise it when the same file would give other pages: what is cached is then made anew."""
 RANGE_PAGES = 8
 """Pages of one conversion process: memory grows with each page, and so does what a failure costs."""
+WORKER_MB = 1024
+"""Memory set aside for a conversion: 400 to 750 MB were measured."""
 PAGE_TIMEOUT_S = 5.0
 OCR_PAGE_TIMEOUT_S = 20.0
 
@@ -35,7 +40,7 @@ class DocumentReader:
 
     def __init__(self, settings: IndexSettings) -> None:
         self._settings = settings
-        self._slots = asyncio.Semaphore(settings.read_workers or os.cpu_count() or 1)
+        self._slots = asyncio.Semaphore(settings.read_workers or count_workers())
         self.fingerprint = _fingerprint(settings)
         """Names everything that decides what pages a file gives."""
 
@@ -133,6 +138,15 @@ class DocumentReader:
         if isinstance(failure, WorkerOutOfMemory):
             return f"layout needed more than {self._settings.read_memory_mb} MB of memory"
         return "layout failed"
+
+
+def count_workers() -> int:
+    """Conversions at a time that this machine has processors and memory for, at least one."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    free_mb: int = psutil.virtual_memory().available // 2**20
+    with contextlib.suppress(OSError, ValueError):  # a container may have less
+        free_mb = min(free_mb, int(Path("/sys/fs/cgroup/memory.max").read_text()) // 2**20)
+    return max(1, min(processors, free_mb // WORKER_MB))
 
 
 def _fingerprint(settings: IndexSettings) -> str:

@@ -18,6 +18,7 @@ _BREAK = re.compile(r"\s*<br\s*/?>\s*")
 _UNDERLINE = re.compile(r"</?u>")
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _ITALIC = re.compile(r"(?<![\w\\])_(?=\S)([^_\n]+)(?<=\S)_(?!\w)")
+_BLANKS = re.compile(r"[ \t]{3,}")
 _HASHES = re.compile(r"^#+\s+")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -51,6 +52,7 @@ def clean_block(text: str, kind: str) -> str:
     """
     text = _PICTURE_MARK.sub("", text)
     text = _BREAK.sub("\n" if kind in ("picture", "formula") else " ", text)
+    text = _BLANKS.sub("  ", text)
     text = _ITALIC.sub(r"\1", _BOLD.sub(r"\1", _UNDERLINE.sub("", text)))
     if kind == "table":
         text = "\n".join(_trim_cells(line) for line in text.splitlines())
