@@ -108,3 +108,40 @@ async def test_without_libraries_answers_are_plain_text(
     await expect(turn.locator(".answer")).to_contain_text("<img src=x")
     await turn.locator(".answer .chip").first.click()
     await expect(page.get_by_role("complementary").locator("img")).to_be_visible()
+
+
+async def test_the_sample_is_asked_what_it_answers(open_page: OpenPage, server: Server, ollama: FakeOllama) -> None:
+    ollama.switches.answer = ANSWER
+    page = await open_page(server.url, locale="pt-BR")
+    await expect(page.locator(".example")).to_have_text(
+        ["Como adiciono um PDF?", "O que sai da minha máquina?", "Como leio as citações?"]
+    )
+    await page.locator(".example").first.click()
+    await expect(page.locator(".sources li").first).to_contain_text("página 1")
+
+
+async def test_blocked_storage_breaks_nothing(open_page: OpenPage, server: Server) -> None:
+    page = await open_page(server.url)
+    await page.context.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('', 'SecurityError'); } })"
+    )
+    await page.reload()
+    background = "getComputedStyle(document.body).backgroundColor"
+    before = await page.evaluate(background)
+    await page.get_by_role("button", name="Switch between light and dark").click()
+    assert await page.evaluate(background) != before
+    await page.locator("#language").select_option("fr")
+    await expect(page.locator("html")).to_have_attribute("lang", "fr")
+
+
+async def test_documents_loaded_meanwhile_show_after_the_next_answer(
+    open_page: OpenPage, server: Server, ollama: FakeOllama
+) -> None:
+    ollama.switches.answer = ANSWER
+    page = await open_page(server.url)
+    await page.locator("header").get_by_text("1 document", exact=True).wait_for()
+    nothing = '{"documents": []}'
+    await page.route("**/documents", lambda route: route.fulfill(body=nothing, content_type="application/json"))
+    turn = await ask(page)
+    await wait_for_phase(turn, "done")
+    await expect(page.locator("header").get_by_text("1 document", exact=True)).to_have_count(0)

@@ -41,7 +41,9 @@ document.addEventListener("keydown", (event) => {
 });
 store.shown.subscribe(makeRoom);
 narrow.addEventListener("change", makeRoom);
-void refreshDocuments();
+// What was loaded meanwhile shows when the person comes back to the page, and after each answer.
+document.addEventListener("visibilitychange", () => document.hidden || refreshDocuments());
+store.answering.subscribe((answering) => answering || refreshDocuments());
 void refreshReadiness();
 
 /** Build every component from the store; the language is read while they are built. */
@@ -99,7 +101,10 @@ function hideSource() {
 
 async function refreshDocuments() {
   try {
-    store.documents.value = { phase: "loaded", list: await listDocuments() };
+    const list = await listDocuments();
+    const { phase, list: shown } = store.documents.value;
+    if (phase === "loaded" && JSON.stringify(list) === JSON.stringify(shown)) return;
+    store.documents.value = { phase: "loaded", list };
   } catch {
     store.documents.value = { phase: "failed", list: [] };
   }

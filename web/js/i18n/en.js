@@ -32,6 +32,9 @@ export default {
   "example.about": "What is “{title}” about?",
   "example.points": "What are the main points of “{title}”?",
   "example.conclude": "What does “{title}” conclude?",
+  "example.sample.add": "How do I add a PDF?",
+  "example.sample.leaves": "What leaves my machine?",
+  "example.sample.cites": "How do I read the citations?",
 
   "composer.label": "Your question",
   "composer.placeholder": "Ask about your documents",

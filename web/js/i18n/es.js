@@ -33,6 +33,9 @@ export default {
   "example.about": "¿De qué trata «{title}»?",
   "example.points": "¿Cuáles son los puntos principales de «{title}»?",
   "example.conclude": "¿A qué conclusión llega «{title}»?",
+  "example.sample.add": "¿Cómo añado un PDF?",
+  "example.sample.leaves": "¿Qué datos salen de mi máquina?",
+  "example.sample.cites": "¿Cómo leo las citas?",
 
   "composer.label": "Tu pregunta",
   "composer.placeholder": "Pregunta a tus documentos",

@@ -33,6 +33,9 @@ export default {
   "example.about": "De quoi parle « {title} » ?",
   "example.points": "Quels sont les points principaux de « {title} » ?",
   "example.conclude": "À quelle conclusion arrive « {title} » ?",
+  "example.sample.add": "Comment ajouter un PDF ?",
+  "example.sample.leaves": "Que quitte ma machine ?",
+  "example.sample.cites": "Comment lire les citations ?",
 
   "composer.label": "Votre question",
   "composer.placeholder": "Interrogez vos documents",

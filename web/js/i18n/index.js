@@ -1,5 +1,7 @@
 /** The language of the page: chosen by the browser or the person, loaded one at a time. */
 
+import { recall, remember } from "../memory.js";
+
 export const LANGUAGES = { "pt-BR": "Português", en: "English", es: "Español", fr: "Français" };
 
 const REMEMBERED = "acervo.language";
@@ -9,8 +11,7 @@ let tag = "en";
 let plurals = new Intl.PluralRules(tag);
 
 /** The language to begin with: the remembered one, else the first of the browser's that we speak. */
-export function preferredLanguage(storage = localStorage, wanted = navigator.languages) {
-  const remembered = storage.getItem(REMEMBERED);
+export function preferredLanguage(remembered = recall(REMEMBERED), wanted = navigator.languages) {
   return [remembered, ...wanted].map(matchLanguage).find(Boolean) ?? "en";
 }
 
@@ -24,7 +25,7 @@ export async function useLanguage(language) {
 
 /** Remember the choice for the next visit. */
 export function rememberLanguage(language) {
-  localStorage.setItem(REMEMBERED, language);
+  remember(REMEMBERED, language);
 }
 
 /** The language in use. */

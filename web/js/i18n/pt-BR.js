@@ -33,6 +33,9 @@ export default {
   "example.about": "Do que trata “{title}”?",
   "example.points": "Quais são os pontos principais de “{title}”?",
   "example.conclude": "A que conclusão chega “{title}”?",
+  "example.sample.add": "Como adiciono um PDF?",
+  "example.sample.leaves": "O que sai da minha máquina?",
+  "example.sample.cites": "Como leio as citações?",
 
   "composer.label": "Sua pergunta",
   "composer.placeholder": "Pergunte aos documentos",

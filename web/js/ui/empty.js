@@ -5,6 +5,8 @@ import { readableDocuments } from "../store.js";
 import { h } from "./dom.js";
 
 const EXAMPLES = ["example.about", "example.points", "example.conclude"];
+const SAMPLE = "guia-do-acervo.pdf";
+const SAMPLE_EXAMPLES = ["example.sample.add", "example.sample.leaves", "example.sample.cites"];
 
 /** @param {{store: object, conversation: object}} page */
 export function createEmpty(page) {
@@ -36,7 +38,8 @@ function describeLoaded(phase, readable) {
 }
 
 function suggestions(documents, page) {
-  const buttons = EXAMPLES.map((key, index) => {
+  const onlySample = documents.length === 1 && documents[0].name === SAMPLE;
+  const buttons = (onlySample ? SAMPLE_EXAMPLES : EXAMPLES).map((key, index) => {
     const question = t(key, { title: titleOf(documents[index % documents.length]) });
     return h(
       "li",

@@ -27,6 +27,7 @@ function describeStatus(answering, readiness) {
 
 /** What the first part that is not ready says about itself. */
 function findDetail(readiness) {
-  const parts = [readiness.store, readiness.embedder, ...(readiness.models ?? [])];
-  return parts.find((part) => part?.detail && part.state !== "ready")?.detail ?? "";
+  const failed = [readiness.store, readiness.embedder].find((part) => part?.state === "failed");
+  const model = readiness.models?.find((one) => ["away", "missing", "failed"].includes(one.state));
+  return failed?.detail || model?.what_to_do || "";
 }
