@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import resource
 import signal
 import sys
 
@@ -15,6 +16,10 @@ from app.settings import ServerSettings
 from database.errors import AcervoError, SettingsError
 
 log = logging.getLogger("app")
+
+FILES_PER_ANSWER = 2
+OTHER_FILES = 256
+"""The index, idle clients, pages being drawn."""
 
 
 def make_runner(app: web.Application, settings: ServerSettings) -> web.AppRunner:
@@ -53,6 +58,17 @@ def _is_about_us(record: logging.LogRecord) -> bool:
     return not isinstance(error, (HttpProcessingError, web.RequestPayloadError))
 
 
+def raise_file_limit(wanted: int) -> None:
+    """Let this process hold `wanted` files and connections, or as many as the system grants.
+
+    Many systems start programs with 1024, too few for MAX_ANSWERS: each answer has a client and a model.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, granted), hard))
+
+
 def name_address(host: str, port: int) -> str:
     """The address to type into a browser on this machine for a socket bound to `host`."""
     address = ipaddress.ip_address(host)
@@ -89,6 +105,7 @@ def main() -> int:
         settings = ServerSettings.load()
         check_exposure(settings)
         set_up_logging(settings.log_level)
+        raise_file_limit(FILES_PER_ANSWER * settings.max_answers + OTHER_FILES)
         asyncio.run(serve(settings))
     except AcervoError as error:
         print(f"Not started: {error}", file=sys.stderr)

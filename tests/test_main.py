@@ -4,6 +4,8 @@ import asyncio
 import json
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from yarl import URL
 from app.__main__ import check_exposure, main, name_address
 from app.settings import ServerSettings
 from database.errors import SettingsError
+from database.settings import ROOT
 from tests.e2e.servers import read_address, run_server, start_program
 from tests.library import QUESTION, Library
 
@@ -104,6 +107,15 @@ async def test_broken_requests_leave_nothing_in_the_log(tmp_path: Path) -> None:
         process.terminate()
         await process.wait()
     assert log.read_text() == f"Acervo is at {address.origin()}\n"
+
+
+@pytest.mark.parametrize(("hard", "expected"), [(4096, 2256), (1500, 1500)])
+def test_a_server_may_hold_a_connection_to_each_client_and_its_model(hard: int, expected: int) -> None:
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (1024, {hard}))"
+    start = "from app.__main__ import raise_file_limit; raise_file_limit(2256)"
+    code = f"{limit}; {start}; print(r.getrlimit(r.RLIMIT_NOFILE))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told == f"({expected}, {hard})\n"
 
 
 async def test_a_cold_server_answers_soon_and_stays_small(library: Library, tmp_path: Path) -> None:
