@@ -154,13 +154,14 @@ def stop_when(home: Path, moment: Moment, how: signal.Signals) -> int:
     while not moment(home / "data") and process.poll() is None:
         time.sleep(0.0005)
     process.send_signal(signal.SIGSTOP)  # so that the moment lasts
+    helpers: list[psutil.Process] = []
     with contextlib.suppress(psutil.NoSuchProcess):
         helpers = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(how)
-        process.send_signal(signal.SIGCONT)
-        process.communicate(timeout=60)
-        assert psutil.wait_procs(helpers, timeout=30)[1] == []
-    return process.wait(timeout=60)
+    process.send_signal(how)
+    process.send_signal(signal.SIGCONT)
+    process.communicate(timeout=60)
+    assert psutil.wait_procs(helpers, timeout=30)[1] == []
+    return process.returncode
 
 
 def check_stopped(home: Path, moment: Moment, how: signal.Signals, status: int, expected: Left) -> None:

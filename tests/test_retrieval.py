@@ -173,6 +173,12 @@ async def test_accents_and_case_of_a_question_do_not_matter(retriever: Retriever
     assert written.hits[0].chunk == typed.hits[0].chunk
 
 
+async def test_the_form_of_letters_does_not_matter(retriever: Retriever) -> None:
+    """Also to the embedder, whose tokenizer knows only some of the forms."""
+    odd, plain = [await retriever.search(q, 9) for q in ("Ｄｉｖｉｄｅｎｄ of the ﬁrm ①", "Dividend of the firm 1")]
+    assert [(hit.chunk.id, hit.parts) for hit in odd.hits] == [(hit.chunk.id, hit.parts) for hit in plain.hits]
+
+
 async def test_the_language_of_a_question_is_told(retriever: Retriever) -> None:
     assert (await retriever.search("Quais são os requisitos para a matrícula?", 1)).language == "pt"
     assert (await retriever.search("What was the revenue of the company?", 1)).language == "en"
