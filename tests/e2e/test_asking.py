@@ -1,5 +1,6 @@
 """Asking in a real browser: tokens, sources, the page of a source, stop, and what can go wrong."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,14 @@ async def test_a_follow_up_carries_what_was_said(open_page: OpenPage, server: Se
     await expect(page.get_by_role("heading", level=2)).to_have_text("What would you like to know?")
 
 
+async def wait_for_the_end(scroller: Locator) -> None:
+    """Return once the end is in view. Between a token and the next frame it may be out of it for a moment;
+    a view that does not follow falls behind for good."""
+    async with asyncio.timeout(10):
+        while await scroller.evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight") > 60:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 async def test_the_view_follows_until_the_reader_scrolls_away(
     open_page: OpenPage, server: Server, ollama: FakeOllama
 ) -> None:
@@ -196,7 +205,7 @@ async def test_the_view_follows_until_the_reader_scrolls_away(
     distance = "e => e.scrollHeight - e.scrollTop - e.clientHeight"
     await expect(turn.locator(".answer")).to_contain_text("paragraph 40")
     assert await scroller.evaluate("e => e.scrollTop") > 0
-    assert await scroller.evaluate(distance) <= 60
+    await wait_for_the_end(scroller)
     await scroller.hover()
     await page.mouse.wheel(0, -300)
     down = page.get_by_role("button", name="Go to the end")
@@ -205,7 +214,7 @@ async def test_the_view_follows_until_the_reader_scrolls_away(
     assert await scroller.evaluate(distance) > 200
     await down.click()
     await expect(down).to_be_hidden()
-    assert await scroller.evaluate(distance) <= 60
+    await wait_for_the_end(scroller)
     await page.get_by_role("button", name="Stop").click()
     await wait_for_phase(turn, "stopped")
 
