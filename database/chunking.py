@@ -23,7 +23,7 @@ OVERLAP_TOKENS = 16
 MAX_TOKEN_CHARS = 8
 MAX_HEADING_CHARS = 200
 PREFIX_TOKENS = 32
-FINGERPRINT = f"markdown-{CHUNK_TOKENS}-{WINDOW_TOKENS}-{OVERLAP_TOKENS}-{PREFIX_TOKENS}/3"
+FINGERPRINT = f"markdown-{CHUNK_TOKENS}-{WINDOW_TOKENS}-{OVERLAP_TOKENS}-{PREFIX_TOKENS}/4"
 """Changes whenever the same pages would give other chunks or windows; an index remembers it."""
 
 HEADING_JOIN = " › "
@@ -61,9 +61,10 @@ class Chunker:
         )
 
     def _count(self, text: str) -> int:
-        """Tokens of `text`; at least one for MAX_TOKEN_CHARS characters, because some text has hardly
-        any: blanks have none, and a word of over 100 letters counts as one."""
-        return max(self._count_tokens(text), len(text) // MAX_TOKEN_CHARS)
+        """Tokens of `text`; at least one for MAX_TOKEN_CHARS characters begun, because some text has
+        hardly any: a word of over 100 letters counts as one, and blanks and control characters have
+        none, so that the splitter would repeat them in the next chunk."""
+        return max(self._count_tokens(text), -(-len(text) // MAX_TOKEN_CHARS))
 
     def _make_splitter(self, tokens: int) -> "MarkdownTextSplitter":
         from langchain_text_splitters import MarkdownTextSplitter

@@ -72,6 +72,7 @@ def make_table(rows: Sequence[str], header: str = "| Mês | Navios |") -> str:
 @example([Page(1, "word " * 20 + "x" * 5000, "layout")])
 @example([Page(1, make_table([f"| {'muito ' * 300} | {n} |\n| b | {n} |" for n in range(3)]), "layout")])
 @example([Page(1, "| a | b |\n| | c | d\n| | e |\n", "layout")])
+@example([Page(1, f"{'a' * 1900} \x1b {'a' * 900}", "layout")])
 def test_chunks_keep_every_character_as_it_is(pages: list[Page]) -> None:
     chunks = CHUNKER.chunk_pages(DOCUMENT, pages)
     assert [c.ordinal for c in chunks] == list(range(len(chunks)))
