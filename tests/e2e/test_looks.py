@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.e2e.conftest import OpenPage
-from tests.e2e.servers import Server, run_server
+from tests.e2e.servers import Server, load_documents, run_server
 from tests.e2e.test_asking import ANSWER, ask, wait_for_phase
 from tests.fakes.ollama import FakeOllama
 
@@ -145,3 +145,30 @@ async def test_documents_loaded_meanwhile_show_after_the_next_answer(
     turn = await ask(page)
     await wait_for_phase(turn, "done")
     await expect(page.locator("header").get_by_text("1 document", exact=True)).to_have_count(0)
+
+
+async def test_documents_loaded_meanwhile_show_when_the_page_is_seen_again(
+    open_page: OpenPage, loaded: tuple[Path, Path], tmp_path: Path
+) -> None:
+    async with run_server(tmp_path / "data", loaded[1], OLLAMA_HOST="http://127.0.0.1:9") as own:
+        page = await open_page(own.url)
+        await expect(page.get_by_role("heading", level=2)).to_have_text("No documents yet")
+        await load_documents(tmp_path / "data", loaded[1])
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await expect(page.locator(".loaded")).to_have_text("1 document, 6 pages.")
+
+
+async def test_a_model_that_is_away_says_what_to_do(open_page: OpenPage, loaded: tuple[Path, Path]) -> None:
+    async with run_server(*loaded, LLM="ollama", OLLAMA_HOST="http://127.0.0.1:9") as own:
+        page = await open_page(own.url, allow_errors=True)
+        await expect(page.get_by_role("status")).to_contain_text("ollama serve")
+
+
+async def test_long_titles_make_no_questions(open_page: OpenPage, server: Server) -> None:
+    page = await open_page(server.url)
+    facts = {"name": "a.pdf", "pages": 1, "state": "ready"}
+    listed = [facts | {"id": "1", "title": "A long title " * 9}, facts | {"id": "2", "title": "Tide tables"}]
+    await page.route("**/documents", lambda route: route.fulfill(json={"documents": listed}))
+    await page.reload()
+    await expect(page.locator(".example").first).to_have_text("What is “Tide tables” about?")
+    await expect(page.locator(".example", has_text="long title")).to_have_count(0)

@@ -8,7 +8,7 @@ import { askQuestion, toEvent } from "../../web/js/api/chat.js";
 import { createConversation, makeHistory } from "../../web/js/api/conversation.js";
 import { AnswerError } from "../../web/js/api/errors.js";
 import { splitLines } from "../../web/js/api/ndjson.js";
-import { applyEvent, createStore, createTurn, emptyAnswer, signal } from "../../web/js/store.js";
+import { addsToName, applyEvent, createStore, createTurn, emptyAnswer, signal } from "../../web/js/store.js";
 
 async function collect(iterable) {
   const items = [];
@@ -49,6 +49,15 @@ test("a signal tells its listeners until they leave", () => {
   end();
   number.value = 3;
   assert.deepEqual(seen, [1, 2]);
+});
+
+test("a title is shown beside the name when it says more", () => {
+  const adds = (title, name) => addsToName({ title, name });
+  for (const title of ["annual-report 2024", "Annual_Report_2024", "ANNUAL report 2024.PDF", "", undefined]) {
+    assert.equal(adds(title, "Annual-Report_2024.pdf"), false, title);
+  }
+  assert.equal(adds("Annual report", "Annual-Report_2024.pdf"), true);
+  assert.equal(adds("Relatório", "relatorio.pdf"), true);
 });
 
 test("history holds the recent turns that have an answer, oldest first", () => {

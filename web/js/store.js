@@ -80,6 +80,19 @@ export function isOver(answer) {
   return answer.phase === "done" || answer.phase === "stopped" || answer.phase === "failed";
 }
 
+/** Whether the title says more than the file's name: not when they differ in case, `_`, `-` or `.pdf` alone. */
+export function addsToName({ title, name }) {
+  const [said, known] = [title ?? "", name].map((text) =>
+    text
+      .normalize()
+      .toLowerCase()
+      .replace(/\.pdf$/, "")
+      .replace(/[\s_-]+/g, " ")
+      .trim(),
+  );
+  return said !== "" && said !== known;
+}
+
 /** The documents that can be asked. */
 export function readableDocuments(state) {
   return state.list.filter((document) => document.state !== "failed");

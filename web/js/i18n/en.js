@@ -28,7 +28,7 @@ export default {
   "empty.loaded": "{documents}, {pages}.",
   "empty.try": "Try a question",
   "empty.none.title": "No documents yet",
-  "empty.none.what": "Put PDFs into the {folder} folder and load them, then reload this page:",
+  "empty.none.what": "Put PDFs into the {folder} folder and load them:",
   "example.about": "What is “{title}” about?",
   "example.points": "What are the main points of “{title}”?",
   "example.conclude": "What does “{title}” conclude?",

@@ -29,7 +29,7 @@ export default {
   "empty.loaded": "{documents}, {pages}.",
   "empty.try": "Essayez une question",
   "empty.none.title": "Pas encore de documents",
-  "empty.none.what": "Placez des PDF dans le dossier {folder}, chargez-les, puis rechargez cette page :",
+  "empty.none.what": "Placez des PDF dans le dossier {folder}, puis chargez-les :",
   "example.about": "De quoi parle « {title} » ?",
   "example.points": "Quels sont les points principaux de « {title} » ?",
   "example.conclude": "À quelle conclusion arrive « {title} » ?",

@@ -29,7 +29,7 @@ export default {
   "empty.loaded": "{documents}, {pages}.",
   "empty.try": "Experimente uma pergunta",
   "empty.none.title": "Ainda não há documentos",
-  "empty.none.what": "Coloque PDFs na pasta {folder}, carregue-os e recarregue esta página:",
+  "empty.none.what": "Coloque PDFs na pasta {folder} e carregue-os:",
   "example.about": "Do que trata “{title}”?",
   "example.points": "Quais são os pontos principais de “{title}”?",
   "example.conclude": "A que conclusão chega “{title}”?",

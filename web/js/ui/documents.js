@@ -2,6 +2,7 @@
 
 import { fileAddress } from "../api/server.js";
 import { t } from "../i18n/index.js";
+import { addsToName } from "../store.js";
 import { h, iconButton } from "./dom.js";
 
 /** @param {ReturnType<import("../store.js").createStore>} store */
@@ -33,7 +34,7 @@ function describe(state) {
 function row(document) {
   const failed = document.state === "failed";
   const facts = [
-    document.title && document.title !== document.name && document.title,
+    addsToName(document) && document.title,
     document.pages > 0 && t("documents.pages", { n: document.pages }),
     document.state !== "ready" && t(`documents.state.${document.state}`),
   ].filter(Boolean);

@@ -5,6 +5,7 @@ import { readableDocuments } from "../store.js";
 import { h } from "./dom.js";
 
 const EXAMPLES = ["example.about", "example.points", "example.conclude"];
+const MAX_TITLE = 60;
 const SAMPLE = "guia-do-acervo.pdf";
 const SAMPLE_EXAMPLES = ["example.sample.add", "example.sample.leaves", "example.sample.cites"];
 
@@ -39,8 +40,11 @@ function describeLoaded(phase, readable) {
 
 function suggestions(documents, page) {
   const onlySample = documents.length === 1 && documents[0].name === SAMPLE;
+  // A long title makes a question that finds its own words instead of an answer.
+  const titles = documents.map(titleOf).filter((title) => title.length <= MAX_TITLE);
+  if (!onlySample && titles.length === 0) return null;
   const buttons = (onlySample ? SAMPLE_EXAMPLES : EXAMPLES).map((key, index) => {
-    const question = t(key, { title: titleOf(documents[index % documents.length]) });
+    const question = t(key, { title: titles[index % titles.length] });
     return h(
       "li",
       {},

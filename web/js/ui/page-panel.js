@@ -3,6 +3,7 @@
 import { IMAGE_ZOOM, fileAddress, pageImageAddress } from "../api/server.js";
 import { t } from "../i18n/index.js";
 import { createAnswerView } from "../render/markdown.js";
+import { addsToName } from "../store.js";
 import { h, icon, iconButton } from "./dom.js";
 
 /** How much of the page stays in sight above the passage. */
@@ -60,7 +61,7 @@ function describe(page, { turn, n }) {
     h(
       "p",
       { class: "panel-where" },
-      [source.title !== source.name && source.title, t("sources.page", { page: source.page })]
+      [addsToName(source) && source.title, t("sources.page", { page: source.page })]
         .filter(Boolean)
         .join(" · "),
     ),
