@@ -16,6 +16,10 @@ export ORT_DISABLE_TELEMETRY := 1
 # Marks of finished steps are worth nothing once the interpreter is gone.
 $(shell test -x $(PY) || rm -rf $(DONE))
 
+# The page's libraries or, where fetching them failed before, the mark of that: only `make install` tries again.
+LIBRARIES := web/node_modules/.package-lock.json
+PAGE := $(or $(if $(filter install,$(MAKECMDGOALS)),,$(wildcard $(DONE)/page-tried)),$(LIBRARIES))
+
 SAY_OFFLINE = { echo "Fetching the Python packages failed; the lines above say why." >&2; \
 	echo "This needs the internet once. Behind a proxy set HTTPS_PROXY; then type the same command again." >&2; exit 1; }
 
@@ -26,7 +30,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 	@echo "Settings follow the target: make run PORT=8123 PDF_DIR=~/papers (README.md lists them all)."
 
-install: $(DONE)/requirements $(DONE)/model web/node_modules/.package-lock.json ## Make .venv and fetch the packages and the page's libraries
+install: $(DONE)/requirements $(DONE)/model $(PAGE) ## Make .venv and fetch the packages and the page's libraries
 
 run: install ## Load the PDFs (quick when nothing changed) and serve http://localhost:8000
 	@$(PY) database/main.py; status=$$?; case $$status in \
@@ -94,10 +98,10 @@ $(DONE)/dev: requirements-dev.txt $(DONE)/requirements
 	@touch $@
 
 # npm writes this file itself. Without the libraries the page works, with plain text for Markdown.
-web/node_modules/.package-lock.json: web/package-lock.json | $(DONE)/venv
+$(LIBRARIES) $(DONE)/page-tried: web/package-lock.json | $(DONE)/venv
 	@npm=$$(command -v npm) || { echo "npm is missing; fetching it as a Python package." >&2; \
 		$(PIP) install --quiet --retries 1 --require-hashes -r requirements-node.txt && npm="$(CURDIR)/$(VENV)/bin/npm"; }; \
 	if test -n "$$npm" && (cd web && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$$npm" ci --ignore-scripts --no-audit --no-fund --fetch-retries=1); \
-	then touch $@; \
-	else echo "The page's libraries could not be fetched: answers appear as plain text. Try again later: make install" >&2; \
+	then touch $(LIBRARIES); rm -f $(DONE)/page-tried; \
+	else touch $(DONE)/page-tried; echo "The page's libraries could not be fetched: answers appear as plain text. Try again later: make install" >&2; \
 	fi

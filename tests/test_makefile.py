@@ -24,7 +24,7 @@ PROGRAM = """#!/bin/sh
 echo "$* PORT=$PORT DATA_DIR=$DATA_DIR" >> calls
 case "$*" in
 database/main.py*) exit ${STATUS:-0} ;;
-"-m app") trap 'echo stopped >> calls; exit 0' TERM INT; while test -n "$STAY"; do sleep 0.05; done ;;
+"-m app") trap 'echo stopped >> calls; exit 0' TERM INT; echo ready; while test -n "$STAY"; do sleep 0.05; done ;;
 esac
 """
 
@@ -110,13 +110,17 @@ def test_load_hands_the_exit_status_on(make: Make) -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_make_stops_the_server(project: Path, sent: signal.Signals) -> None:
-    process = subprocess.Popen(["make", "run"], cwd=project, env=clean_environment(STAY="1"), start_new_session=True)
+    process = subprocess.Popen(
+        ["make", "run"],
+        cwd=project,
+        env=clean_environment(STAY="1"),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        deadline = time.monotonic() + 30
-        while not (project / "calls").exists() or len(calls(project)) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        time.sleep(0.2)  # until the program has set its trap
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
         # Ctrl+C in a terminal goes to the whole group, a service manager's SIGTERM to make alone.
         if sent == signal.SIGINT:
             os.killpg(process.pid, sent)
@@ -127,6 +131,7 @@ def test_stopping_make_stops_the_server(project: Path, sent: signal.Signals) -> 
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def test_nothing_is_installed_twice(make: Make, project: Path) -> None:
@@ -181,6 +186,22 @@ def test_the_server_starts_without_the_libraries_of_the_page(make: Make, project
     result = make("run", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin")
     assert result.returncode == 0 and "plain text" in result.stderr
     assert calls(project)[-1].startswith("-m app")
+
+
+def test_only_install_fetches_again_what_could_not_be_fetched(make: Make, project: Path, tmp_path: Path) -> None:
+    (project / "web/node_modules/.package-lock.json").unlink()
+    npm, path = tmp_path / "bin/npm", f"{tmp_path / 'bin'}:/usr/bin:/bin"
+    write_program(npm, f"#!/bin/sh\necho npm >> {project}/calls\nexit 1\n")
+    for goal, asked in (("run", 1), ("run", 1), ("load", 1), ("install", 2)):
+        make(goal, PATH=path)
+        assert calls(project).count("npm") == asked, goal
+    os.utime(project / ".venv/.done/page-tried", (0, 0))
+    make("run", PATH=path)
+    assert calls(project).count("npm") == 3, "another list of libraries is another matter"
+    write_program(npm, f"#!/bin/sh\necho npm >> {project}/calls\n")
+    for _ in range(2):
+        assert make("install", PATH=path).stderr == ""
+    assert calls(project).count("npm") == 4 and not (project / ".venv/.done/page-tried").exists()
 
 
 def test_clean_never_touches_the_data(make: Make, project: Path) -> None:
