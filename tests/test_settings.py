@@ -71,8 +71,8 @@ async def test_in_other_processes(tmp_path):
 @pytest.mark.parametrize("name", [".env", "other.env"])
 def test_a_developers_file_of_settings_reaches_no_test(tmp_path: Path, name: str) -> None:
     """In a copy of the project, because that file lies in the project's folder."""
-    for folder in ("app", "database", "tests"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("app", "database", "tests", "web"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / name).write_text("MONGODB_URI=mongodb://127.0.0.1:9\nPORT=1\nREAD_WORKERS=many\n")
     (tmp_path / "tests/test_try.py").write_text(TRY)
