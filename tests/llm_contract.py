@@ -6,6 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
+import pytest
+
+from app.errors import ModelError
 from app.events import Token, Usage
 from app.llms import LLM, ChatRequest, Message
 from database.documents import Chunk, Document, Hit, Name
@@ -44,6 +47,17 @@ async def read_answer(llm: LLM, request: ChatRequest | None = None) -> tuple[str
     texts = [token.text for token in tokens if isinstance(token, Token)]
     assert len(texts) == len(tokens)
     return "".join(texts), usage
+
+
+async def read_until_error(llm: LLM) -> tuple[str, ModelError]:
+    """What arrived before the stream failed, and how it failed."""
+    texts = []
+    with pytest.raises(ModelError) as failure:
+        async with contextlib.aclosing(llm.stream(make_request())) as stream:
+            async for part in stream:
+                assert isinstance(part, Token)
+                texts.append(part.text)
+    return "".join(texts), failure.value
 
 
 class LLMContract:

@@ -125,6 +125,13 @@ async def ask(served: Served, question: str = QUESTION, path: str = "/", origin:
         return Answer(response.status, response.headers, await response.read())
 
 
+async def send(served: Served, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+    """The answer to any request; in the names of headers `_` stands for `-`."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with served.client.request(method, path, data=body or None, headers=sent) as response:
+        return Answer(response.status, response.headers, await response.read())
+
+
 async def read_chunks(served: Served, question: str = QUESTION, path: str = "/") -> tuple[str, list[bytes]]:
     """The head of an answer, and each chunk of the chunked transfer as it was written."""
     body = json.dumps({"prompt": question}).encode()

@@ -1,4 +1,4 @@
-"""What a page of another origin gets: few lines, far apart, so that the original client loses none."""
+"""Pages of other origins: which may ask; and few lines, far apart, so that the original client loses none."""
 
 import json
 import time
@@ -10,7 +10,7 @@ import pytest_asyncio
 from app.stream import MERGE_S
 from tests.fakes.ollama import FakeOllama
 from tests.library import QUESTION, Library
-from tests.server import Served, ask, serve
+from tests.server import Served, ask, send, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("strict_loop")]
 
@@ -102,6 +102,56 @@ class TestPagesOfOtherOrigins:
         finally:
             fake.switches.error_after = None
         assert answer.text == " ".join(LONG.split(" ")[:5]) and "CUDA error" in answer.lines[-1]["error"]
+
+
+class TestOrigins:
+    @pytest.mark.parametrize("path", ["/", "/gemini", "/nothing"])
+    @pytest.mark.parametrize(
+        "origin", [STRANGER, "null", "http://localhost:4201", "https://localhost:4200", ANGULAR + "/"]
+    )
+    async def test_a_stranger_may_not_ask(self, served: Served, fake: FakeOllama, path: str, origin: str) -> None:
+        fake.requests.clear()
+        answer = await ask(served, path=path, origin=origin)
+        assert answer.status == 403 and origin in answer.error and "CORS_ORIGINS" in answer.error
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert fake.requests == []
+
+    async def test_a_stranger_may_not_read(self, served: Served) -> None:
+        for path in ("/", "/documents", "/ready"):
+            answer = await send(served, "GET", path, Origin=STRANGER)
+            assert "Access-Control-Allow-Origin" not in answer.headers
+
+    @pytest.mark.parametrize("path", ["/", "/gemini"])
+    async def test_the_preflight_of_an_allowed_page(self, served: Served, path: str) -> None:
+        asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "content-type"}
+        answer = await send(served, "OPTIONS", path, Origin=ANGULAR, **asked)
+        assert answer.status == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == ANGULAR
+        assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+        assert answer.headers["Access-Control-Allow-Headers"].lower() == "content-type"
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+    @pytest.mark.parametrize(
+        ("origin", "method", "headers"),
+        [(STRANGER, "POST", "content-type"), (ANGULAR, "DELETE", "content-type"), (ANGULAR, "POST", "x-other")],
+    )
+    async def test_other_preflights_are_refused(self, served: Served, origin: str, method: str, headers: str) -> None:
+        asked = {"Access_Control_Request_Method": method, "Access_Control_Request_Headers": headers}
+        answer = await send(served, "OPTIONS", "/", Origin=origin, **asked)
+        assert answer.status == 403 and "CORS preflight request failed" in answer.error
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+    @pytest.mark.parametrize("body", [b"{", b'{"prompt": ""}'])
+    async def test_an_allowed_page_can_read_its_mistakes(self, served: Served, body: bytes) -> None:
+        answer = await send(served, "POST", "/", body, Origin=ANGULAR)
+        assert answer.status == 400 and answer.headers["Access-Control-Allow-Origin"] == ANGULAR
+
+    async def test_origins_may_be_set(self, library: Library) -> None:
+        async with serve(library.data_dir, cors_origins="https://a.example/, http://b.example") as served:
+            for origin in ("https://a.example", "http://b.example"):
+                answer = await ask(served, origin=origin, top_k=1)
+                assert answer.status == 200 and answer.headers["Access-Control-Allow-Origin"] == origin
+            assert (await ask(served, origin=ANGULAR)).status == 403
 
 
 async def _read_apart(served: Served, origin: str) -> tuple[list[dict[str, object]], list[float]]:

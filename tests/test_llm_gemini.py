@@ -16,7 +16,7 @@ from app.events import Token, Usage
 from app.llms.gemini import GeminiLLM
 from app.settings import ServerSettings
 from tests.fakes.gemini import ANSWER, FakeGemini
-from tests.llm_contract import LLMContract, make_request, read_answer
+from tests.llm_contract import LLMContract, make_request, read_answer, read_until_error
 
 
 @pytest.fixture
@@ -39,16 +39,6 @@ async def opened(address: str, key: str = "a-key", **settings: Any) -> AsyncIter
             yield llm
         finally:
             await llm.aclose()
-
-
-async def read_until_error(llm: GeminiLLM) -> tuple[str, ModelError]:
-    texts = []
-    with pytest.raises(ModelError) as failure:
-        async with contextlib.aclosing(llm.stream(make_request())) as stream:
-            async for part in stream:
-                assert isinstance(part, Token)
-                texts.append(part.text)
-    return "".join(texts), failure.value
 
 
 class TestContract(LLMContract):

@@ -19,7 +19,7 @@ from app.llms.tokens import Calibration
 from app.settings import ServerSettings
 from database.tokens import estimate_tokens
 from tests.fakes.ollama import ANSWER, BGE_M3, FakeModel, FakeOllama
-from tests.llm_contract import LLMContract, make_request, read_answer
+from tests.llm_contract import LLMContract, make_request, read_answer, read_until_error
 
 
 @pytest.fixture
@@ -42,17 +42,6 @@ async def opened(fake: FakeOllama | str, **settings: Any) -> AsyncIterator[Ollam
         yield llm
     finally:
         await llm.aclose()
-
-
-async def read_until_error(llm: OllamaLLM) -> tuple[str, ModelError]:
-    """What arrived before the stream failed, and how it failed."""
-    texts = []
-    with pytest.raises(ModelError) as failure:
-        async with contextlib.aclosing(llm.stream(make_request())) as stream:
-            async for part in stream:
-                assert isinstance(part, Token)
-                texts.append(part.text)
-    return "".join(texts), failure.value
 
 
 class TestContract(LLMContract):

@@ -23,8 +23,8 @@ from tests.e2e.servers import read_address, run_server, start_program
 from tests.library import QUESTION, Library
 
 MAX_RSS_MB = 350
-FIRST_ANSWER_S = 15
-"""Three on an idle machine; here other tests may hold the processors."""
+FIRST_ANSWER_S = 30
+"""From the start of the process. Four on an idle machine; here other tests may hold the processors."""
 
 
 @pytest.fixture
@@ -120,8 +120,8 @@ def test_a_server_may_hold_a_connection_to_each_client_and_its_model(hard: int, 
 
 async def test_a_cold_server_answers_soon_and_stays_small(library: Library, tmp_path: Path) -> None:
     data = await asyncio.to_thread(shutil.copytree, library.data_dir, tmp_path / "cold")
+    started = time.monotonic()
     async with run_server(data, tmp_path, LLM="extractive") as server, ClientSession(server.url) as client:
-        started = time.monotonic()
         async with client.post("/", json={"prompt": QUESTION}) as response:
             *_, last = (await response.read()).splitlines()
         took = time.monotonic() - started

@@ -1,4 +1,4 @@
-"""What holds for every request: one shape of errors, host names, origins; and what pages of others get."""
+"""What holds for every request: one shape of errors, security headers, host names."""
 
 import json
 import socket
@@ -11,35 +11,16 @@ from aiohttp.test_utils import make_mocked_request
 
 from app.middlewares import errors_to_json
 from app.security import SECURITY_HEADERS
-from tests.fakes.ollama import FakeOllama
 from tests.library import Library
-from tests.server import Answer, Served, ask, send_raw, serve
+from tests.server import Served, send, send_raw, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("strict_loop")]
 
-ANGULAR = "http://localhost:4200"
-STRANGER = "http://elsewhere.example"
-LONG = " ".join(f"palavra{n}" for n in range(60)) + " [1]."
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def fake() -> AsyncIterator[FakeOllama]:
-    async with FakeOllama(answer=LONG, token_delay_s=0.02) as fake:
-        yield fake
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def served(library: Library, fake: FakeOllama) -> AsyncIterator[Served]:
-    async with serve(
-        library.data_dir, llm="auto", ollama_host=fake.url, max_body_kb=64, max_prompt_chars=2000
-    ) as served:
+async def served(library: Library) -> AsyncIterator[Served]:
+    async with serve(library.data_dir, max_body_kb=64, max_prompt_chars=2000) as served:
         yield served
-
-
-async def send(served: Served, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with served.client.request(method, path, data=body or None, headers=sent) as response:
-        return Answer(response.status, response.headers, await response.read())
 
 
 class TestErrors:
@@ -150,53 +131,3 @@ class TestHosts:
     async def test_a_star_means_any(self, library: Library) -> None:
         async with serve(library.data_dir, allowed_hosts="*", embedder="ollama:none") as served:
             assert (await send(served, "GET", "/health", Host="anything.example")).status == 200
-
-
-class TestOrigins:
-    @pytest.mark.parametrize("path", ["/", "/gemini", "/nothing"])
-    @pytest.mark.parametrize(
-        "origin", [STRANGER, "null", "http://localhost:4201", "https://localhost:4200", ANGULAR + "/"]
-    )
-    async def test_a_stranger_may_not_ask(self, served: Served, fake: FakeOllama, path: str, origin: str) -> None:
-        fake.requests.clear()
-        answer = await ask(served, path=path, origin=origin)
-        assert answer.status == 403 and origin in answer.error and "CORS_ORIGINS" in answer.error
-        assert "Access-Control-Allow-Origin" not in answer.headers
-        assert fake.requests == []
-
-    async def test_a_stranger_may_not_read(self, served: Served) -> None:
-        for path in ("/", "/documents", "/ready"):
-            answer = await send(served, "GET", path, Origin=STRANGER)
-            assert "Access-Control-Allow-Origin" not in answer.headers
-
-    @pytest.mark.parametrize("path", ["/", "/gemini"])
-    async def test_the_preflight_of_an_allowed_page(self, served: Served, path: str) -> None:
-        asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "content-type"}
-        answer = await send(served, "OPTIONS", path, Origin=ANGULAR, **asked)
-        assert answer.status == 200
-        assert answer.headers["Access-Control-Allow-Origin"] == ANGULAR
-        assert "POST" in answer.headers["Access-Control-Allow-Methods"]
-        assert answer.headers["Access-Control-Allow-Headers"].lower() == "content-type"
-        assert "Access-Control-Allow-Credentials" not in answer.headers
-
-    @pytest.mark.parametrize(
-        ("origin", "method", "headers"),
-        [(STRANGER, "POST", "content-type"), (ANGULAR, "DELETE", "content-type"), (ANGULAR, "POST", "x-other")],
-    )
-    async def test_other_preflights_are_refused(self, served: Served, origin: str, method: str, headers: str) -> None:
-        asked = {"Access_Control_Request_Method": method, "Access_Control_Request_Headers": headers}
-        answer = await send(served, "OPTIONS", "/", Origin=origin, **asked)
-        assert answer.status == 403 and "CORS preflight request failed" in answer.error
-        assert "Access-Control-Allow-Origin" not in answer.headers
-
-    @pytest.mark.parametrize("body", [b"{", b'{"prompt": ""}'])
-    async def test_an_allowed_page_can_read_its_mistakes(self, served: Served, body: bytes) -> None:
-        answer = await send(served, "POST", "/", body, Origin=ANGULAR)
-        assert answer.status == 400 and answer.headers["Access-Control-Allow-Origin"] == ANGULAR
-
-    async def test_origins_may_be_set(self, library: Library) -> None:
-        async with serve(library.data_dir, cors_origins="https://a.example/, http://b.example") as served:
-            for origin in ("https://a.example", "http://b.example"):
-                answer = await ask(served, origin=origin, top_k=1)
-                assert answer.status == 200 and answer.headers["Access-Control-Allow-Origin"] == origin
-            assert (await ask(served, origin=ANGULAR)).status == 403
