@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from database.settings import ROOT
+from database.settings import ROOT, IndexSettings
 
 BIN = Path(sys.executable).parent
 ONE_SHOT = {"models", "loader"}
@@ -68,6 +68,12 @@ def test_hadolint_refuses_an_unpinned_base(tmp_path: Path) -> None:
     broken.write_text((ROOT / "Dockerfile").read_text("utf-8").replace("python:3.11.13-slim-bookworm", "python:latest"))
     result = lint_dockerfile(broken)
     assert result.returncode != 0 and "DL3007" in result.stdout
+
+
+def test_the_image_has_what_ocr_reads_with_by_default() -> None:
+    *_, last = (ROOT / "Dockerfile").read_text("utf-8").split("\nFROM ")
+    for language in IndexSettings.load().ocr_language.split("+"):
+        assert f" tesseract-ocr-{language} " in last
 
 
 def test_every_port_is_published_on_this_machine_only(stack: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from tests.library import QUESTION, Library
 
 MAX_RSS_MB = 350
 FIRST_ANSWER_S = 30
-"""From the start of the process. Four on an idle machine; here other tests may hold the processors."""
+"""From the start of the process. Two on an idle machine; here other tests may hold the processors."""
 
 
 @pytest.fixture
