@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from database.extract import ends_abbreviated
+
 LONGEST = 4000
 """Characters after which a stretch without an end is given up as no sentence."""
 
@@ -13,12 +15,6 @@ _TRAILING = re.compile(rf"(?<=[.!?…\"”»’')*_]){_CITED}\s*\Z")
 _MARKER = re.compile(r"[\s>|]*(?:(?:[-*+•]|#{1,6}|\d{1,3}[.)])[ \t]+)?(?:\[[ x]\][ \t]+)?")
 _NEW_BLOCK = re.compile(r"\s*(?:[-*+•>|#]|\d{1,3}[.)])")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
-_NUMBERED = re.compile(r"\s*\d{1,3}\.\Z")
-_ABBREVIATED = re.compile(
-    r"(?:\b(?:sr|sra|srs|dr|dra|prof|profa|exmo|art|arts|inc|ltd|ltda|co|corp|no|nos|núm|nº|fig|figs|p|pp|pág|págs|cap|vol|"
-    r"ed|etc|vs|cf|ex|av|st|mr|mrs|ms|jr|sen|gov|approx|aprox|ca|obs|mme|mlle|m)|\b[^\W\d_]|n\.º)\.\Z",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +92,8 @@ class Splitter:
 
 def _ends_sentence(rest: str, match: re.Match[str]) -> bool:
     following = rest[match.end() :].lstrip(" \t")[:1]
-    before = rest[: match.start() + 1]
-    if following.islower() or _NUMBERED.fullmatch(before):
-        return False
-    return not (match[0].startswith(".") and _ABBREVIATED.search(before[-12:]))
+    stop = match[0].startswith(".")
+    return not (following.islower() or (stop and ends_abbreviated(rest[: match.start() + 1])))
 
 
 def _utf16(text: str) -> int:

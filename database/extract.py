@@ -17,8 +17,8 @@ WEIGHT_VECTOR, WEIGHT_WORDS, WEIGHT_GRAMS, WEIGHT_RANK = 0.3, 0.5, 1.0, -0.2
 
 _END = re.compile(r"(?<![.!?…])[.!?…]++(?:\s?[\"”’»)\]])*+\s++(?=[\"“‘«(\[*_]*[A-ZÀ-ÖØ-Þ0-9])")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:[A-Za-z]|art|arts|inc|n|nº|no|nos|p|pp|pág|págs|fl|fls|sr|sra|srs|dr|dra|prof|profa|mr|mrs|ms|"
-    r"st|vs|cf|ex|etc|al|ed|vol|cap|fig|tab|corp|co|ltd|ltda|approx|av|tel|séc|obs|par|jan|feb|fev|mar|apr|abr|jun|"
+    r"(?:^|[\s(])(?:[A-Za-z]|art|arts|inc|n|nº|no|nos|p|pp|pág|págs|fl|fls|fig|figs|sr|sra|srs|exmo|dr|dra|prof|profa|mr|mrs|ms|mme|mlle|"
+    r"st|vs|cf|ex|etc|al|ed|vol|cap|tab|corp|co|ltd|ltda|approx|av|tel|séc|obs|par|jan|feb|fev|mar|apr|abr|jun|"
     r"jul|aug|ago|sep|sept|set|oct|out|nov|dec|dez|u\.s|e\.g|i\.e|d\.c)\.$|^[-*+\s]*(?:\d+\.)+$",
     re.IGNORECASE,
 )
@@ -54,10 +54,15 @@ def split_passage(passage: int, text: str) -> Iterator[Sentence]:
         before = line if line.startswith("|") and not _RULE.match(line) else ""
 
 
+def ends_abbreviated(text: str) -> bool:
+    """Whether the stop at the end of `text` belongs to an abbreviation or a number in a list."""
+    return bool(_ABBREVIATION.search(text))
+
+
 def _split_line(line: str) -> Iterator[str]:
     start = 0
     for match in _END.finditer(line):
-        if not _ABBREVIATION.search(line[start : match.end()].rstrip()):
+        if not ends_abbreviated(line[start : match.end()].rstrip()):
             yield line[start : match.end()].strip()
             start = match.end()
     if line[start:].strip():
