@@ -8,7 +8,7 @@ rotation has been applied.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,12 +144,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Everything of one document at one version. `vectors[i]` belongs to `windows[i]`."""
+    """Everything of one document at one version. `vectors[i]` belongs to `windows[i]`.
+
+    Without `vectors` its windows are found by words and grams only.
+    """
 
     pages: Sequence[Page]
     chunks: Sequence[Chunk]
     windows: Sequence[Window]
-    vectors: Vector
+    vectors: Vector | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,3 +231,26 @@ class Counts:
     documents: int
     chunks: int
     windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An entry of the store's own books: work to do, ratings. Times are seconds since the epoch."""
+
+    kind: str
+    """"job", "feedback", "erasure"."""
+    id: str
+    """Unique within its kind; entries are listed and claimed in the order of their ids."""
+    data: Mapping[str, Any]
+    """JSON."""
+    open: bool = False
+    """Whether work is left to do, so that it may be claimed."""
+    due_at: float = 0.0
+    """Not claimed before."""
+    holder: str = ""
+    """Who works on it."""
+    lease_until: float = 0.0
+    """Until when nobody else may claim it."""
+    created_at: float = 0.0
+    revision: int = 0
+    """How often it was written; 0 for an entry that the store has not seen."""

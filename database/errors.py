@@ -7,6 +7,7 @@
     └── StoreError           503  the store refused or failed
         ├── StoreUnavailable 503  no store at its address
         ├── IndexNotReady    503  the search index is still being built
+        ├── RecordConflict   503  somebody else wrote an entry of the books meanwhile
         └── IndexMismatch    503  the index was made by another embedder, chunker or analyser
 
 `status` is the HTTP status that the server answers with. Every message says what to do next.
@@ -51,3 +52,7 @@ class IndexNotReady(StoreError):
 
 class IndexMismatch(StoreError):
     """The index on disk was made with another embedder, chunker or analyser."""
+
+
+class RecordConflict(StoreError):
+    """An entry of the store's books is not as it was when it was read: read it again."""

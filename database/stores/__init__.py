@@ -12,6 +12,7 @@ from database.documents import (
     IndexRecord,
     Name,
     Page,
+    Record,
     SearchQuery,
     Window,
 )
@@ -65,7 +66,8 @@ class Store(Protocol):
 
     async def publish(self, document: Document, contents: Contents) -> None:
         """Write contents under `document.version`, then the record (the commit), then drop what
-        other versions left. Readers see the old whole or the new whole. Repeating is harmless."""
+        other versions left. Readers see the old whole or the new whole. Repeating is harmless.
+        Contents without vectors are found by words and grams only."""
 
     async def remove_document(self, document_id: str) -> None:
         """Make it unfindable at once (the record goes first), then drop its contents."""
@@ -87,7 +89,24 @@ class Store(Protocol):
         sample, the same on every store."""
 
     async def count(self) -> Counts:
-        """Published documents (visible, state ready), their chunks and windows."""
+        """Searchable documents, their chunks and windows."""
+
+    async def get_record(self, kind: str, record_id: str) -> Record | None:
+        """One entry of the books, which `reset` leaves as they are."""
+
+    async def list_records(self, kind: str, *, after: str = "", limit: int = 1000) -> list[Record]:
+        """At most `limit` entries of a kind with ids past `after`, by id."""
+
+    async def put_record(self, record: Record) -> Record:
+        """Insert an entry of revision 0, or replace the one whose revision is `record.revision`;
+        the entry with its new revision. Raises `RecordConflict` when the store has another one."""
+
+    async def remove_record(self, kind: str, record_id: str) -> bool:
+        """Forget an entry; whether there was one."""
+
+    async def claim_record(self, kind: str, holder: str, lease_s: float, now: float) -> Record | None:
+        """Give the first entry by id that is open, due and not leased to `holder` for `lease_s`
+        seconds from `now`, atomically: two claimers never get the same one. None without any."""
 
 
 def make_store(settings: IndexSettings) -> Store:
