@@ -29,6 +29,7 @@ from database.documents import (
 )
 from database.errors import StoreError
 from database.stores import Store
+from tests.records_contract import RecordsContract
 
 OpenStore = Callable[[], Awaitable[Store]]
 
@@ -124,7 +125,7 @@ async def found_anywhere(store: Store, document: Document, contents: Contents) -
     return window_ids(contents) & {*ids(found.vector), *ids(found.words), *ids(found.grams)}
 
 
-class StoreContract:
+class StoreContract(RecordsContract):
     """Inherit it and provide the fixture `open_store`: a function that gives a new, opened store
     object on the same data at each call, and whose stores are closed (and data dropped) after the test."""
 
@@ -374,6 +375,33 @@ class StoreContract:
         await publish(store, (replace(document, page_count=1), contents))
         assert await store.count() == Counts(1, 0, 0)
         assert await store.get_page(document.id, 1) == contents.pages[0]
+
+    async def test_windows_without_vectors_are_found_by_words_and_grams(self, store: Store) -> None:
+        plain, contents = make_document("a", ["gato preto", "rato"])
+        other, other_contents = make_document("b", ["gato branco", "pato"])
+        first = (replace(plain, state="text"), replace(contents, vectors=None))
+        await publish(store, first, (other, other_contents))
+        query = ask("gato", vector=unit_vectors("q", 1)[0], grams=("gato",))
+        found = await store.search(query)
+        gatos = {contents.windows[0].id, other_contents.windows[0].id}
+        assert set(ids(found.words)) == set(ids(found.grams)) == gatos
+        assert set(ids(found.vector)) == window_ids(other_contents)
+        assert await store.get_chunks([contents.chunks[1].id]) == [contents.chunks[1]]
+        assert await store.count() == Counts(2, 4, 4)
+        assert len(await store.sample_windows(9)) == 4
+        await publish(store, (replace(plain, version="v2"), contents))
+        found = await store.search(query)
+        assert set(ids(found.words)) == set(ids(found.grams)) == gatos
+        assert set(ids(found.vector)) == window_ids(contents) | window_ids(other_contents)
+
+    async def test_the_first_vectors_may_come_later(self, store: Store) -> None:
+        document, contents = make_document("a", ["gato preto", "rato"])
+        await publish(store, (document, replace(contents, vectors=None)))
+        found = await store.search(ask("rato", vector=contents.vectors[0]))
+        assert (ids(found.vector), ids(found.words)) == ([], [contents.windows[1].id])
+        await publish(store, (replace(document, version="v2"), contents))
+        found = await store.search(ask(vector=contents.vectors[0]))
+        assert set(ids(found.vector)) == window_ids(contents)
 
     async def test_removing_works_at_once(self, store: Store) -> None:
         document, contents = make_document("a", ["gato preto", "rato"])

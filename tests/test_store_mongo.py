@@ -18,7 +18,7 @@ from langchain_mongodb import MongoDBAtlasVectorSearch
 from pymongo import MongoClient
 from pymongo.operations import SearchIndexModel
 
-from database.documents import Contents, Counts, Document, Name, SearchQuery
+from database.documents import Contents, Counts, Document, Name, Record, SearchQuery
 from database.errors import IndexMismatch, IndexNotReady, SettingsError, StoreError, StoreUnavailable
 from database.settings import ROOT, IndexSettings
 from database.stores import Store, make_store
@@ -396,6 +396,16 @@ async def test_a_document_replaced_between_two_reads(
         await asyncio.sleep(0.01)
     await writer.publish(replace(document, version="v2"), contents)
     assert await reading == list(contents.chunks if wanted == "chunks" else contents.pages)
+
+
+@pytest.mark.parametrize("command", ["insert", "update"])
+async def test_an_entry_whose_reply_was_lost_is_written_once(server: FakeMongod, store: Store, command: str) -> None:
+    record = Record("job", "1", {"n": 1})
+    if command == "update":
+        record = replace(await store.put_record(record), data={"n": 2})
+    server.fail(command, times=2, hang_up="after")  # the driver's own second try, too
+    written = await store.put_record(record)
+    assert await store.get_record("job", "1") == written == replace(record, revision=record.revision + 1)
 
 
 # What is asked of the server

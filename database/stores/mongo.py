@@ -1,7 +1,7 @@
 """The store for teams: MongoDB with Atlas Search, asked through Motor.
 
 Collections: `documents` (the records, whose `release` says which contents count), `pages`,
-`chunks`, `windows` (with the two search indexes) and `index` (the index record).
+`chunks`, `windows` (with the two search indexes), `index` (the index record) and `books`.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from database.documents import (
     Document,
     IndexRecord,
     Page,
+    Record,
     SearchQuery,
     Window,
 )
@@ -26,14 +27,16 @@ from database.stores.mongo_client import Connection
 from database.stores.mongo_contents import ContentsRows
 from database.stores.mongo_errors import REBUILD
 from database.stores.mongo_index import SearchIndexes
+from database.stores.mongo_records import RecordRows
 from database.stores.mongo_rows import Row
 from database.stores.mongo_search import Searcher, read_releases
 
-INDEXES = {
+INDEXES: dict[str, tuple[str | list[tuple[str, int]], ...]] = {
     "documents": ("searchable",),
     "pages": ("document_id", "release"),
     "chunks": ("document_id", "release", "chunk_id"),
     "windows": ("document_id", "release", "window_id"),
+    "books": ([("kind", 1), ("id", 1)],),
 }
 
 
@@ -47,6 +50,7 @@ class MongoStore:
         self._indexes = SearchIndexes(self._connection, settings.index_ready_timeout_s)
         self._searcher = Searcher(self._connection)
         self._contents = ContentsRows(self._connection)
+        self._records = RecordRows(self._connection)
 
     async def open(self) -> None:
         """Connect, and create collections and ordinary indexes.
@@ -128,13 +132,15 @@ class MongoStore:
             await self._contents.delete({"release": release})
         await self._contents.write(document, contents)
         if published.get(document.id, release) != release:
-            await self._indexes.wait_for([release], contents.vectors.shape[1])
+            await self._indexes.wait_for([release], 0 if contents.vectors is None else contents.vectors.shape[1])
         await self.put_document(document)
         await self._contents.delete({"document_id": document.id, "release": {"$ne": release}})
 
     async def _check_contents(self, document: Document, contents: Contents) -> None:
         if not document.version:
             raise StoreError(f"{document.id} cannot be published without a version.")
+        if contents.vectors is None:
+            return
         if contents.vectors.ndim != 2 or len(contents.vectors) != len(contents.windows):
             raise StoreError(f"{len(contents.windows)} windows came with vectors of shape {contents.vectors.shape}.")
         record = await self.read_index()
@@ -176,3 +182,23 @@ class MongoStore:
         totals: Row = {"_id": None, "documents": {"$sum": 1}, **sums}
         found = await self._connection.aggregate("documents", [{"$match": {"searchable": True}}, {"$group": totals}])
         return Counts(found[0]["documents"], found[0]["chunk"], found[0]["window"]) if found else Counts(0, 0, 0)
+
+    async def get_record(self, kind: str, record_id: str) -> Record | None:
+        """One entry of the books."""
+        return await self._records.get(kind, record_id)
+
+    async def list_records(self, kind: str, *, after: str = "", limit: int = 1000) -> list[Record]:
+        """Entries past `after`, by id."""
+        return await self._records.list_after(kind, after, limit)
+
+    async def put_record(self, record: Record) -> Record:
+        """Insert or replace an entry."""
+        return await self._records.put(record)
+
+    async def remove_record(self, kind: str, record_id: str) -> bool:
+        """Forget an entry."""
+        return await self._records.remove(kind, record_id)
+
+    async def claim_record(self, kind: str, holder: str, lease_s: float, now: float) -> Record | None:
+        """Lease the first entry that is free."""
+        return await self._records.claim(kind, holder, lease_s, now)

@@ -34,6 +34,9 @@ class ContentsRows:
         """Write all rows of a document under its version. Writing them again replaces them."""
         await self._replace("pages", rows.page_rows(document, contents.pages))
         await self._replace("chunks", rows.chunk_rows(document, contents.chunks))
+        if contents.vectors is None:
+            await self._replace("windows", rows.plain_rows(document, contents))
+            return
         write_windows = await asyncio.to_thread(_import_writer)
         windows = self._connection.database["windows"].delegate
         await self._connection.call(lambda: asyncio.to_thread(write_windows, windows, document, contents))

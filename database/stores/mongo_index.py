@@ -86,28 +86,33 @@ class SearchIndexes:
         await self._probe(dimension_of(rows[VECTOR_INDEX]))
 
     async def wait_for(self, releases: Sequence[str], dimension: int) -> None:
-        """Return when every window of these releases is found by both indexes."""
+        """Return when every window of these releases is found by each index that takes it."""
         for start in range(0, len(releases), BATCH):
             await self._wait_for_batch(releases[start : start + BATCH], dimension)
 
     async def _wait_for_batch(self, releases: Sequence[str], dimension: int) -> None:
         query = {"release": {"$in": list(releases)}, "last": True}
-        written = await self._connection.find("windows", query, projection={"release": 1})
-        missing = {row["release"] for row in written}
+        written = await self._connection.find("windows", query, projection={"release": 1, "embedded": 1})
+        missing = {row["release"]: row.get("embedded", True) for row in written}
 
         async def all_found() -> bool:
             if missing:
                 _require_made(await self._list())
-                missing.difference_update(await self._find_marked([*missing], dimension))
+                for release in await self._find_marked(missing, dimension):
+                    del missing[release]
             return not missing
 
         await self._poll(all_found)
 
-    async def _find_marked(self, releases: list[str], dimension: int) -> set[str]:
-        """Those of `releases` whose last window both indexes know."""
-        options = {"limit": len(releases), "exact": True, "filter": {"release": {"$in": releases}, "last": True}}
+    async def _find_marked(self, releases: Mapping[str, bool], dimension: int) -> set[str]:
+        """Those of `releases` whose last window the text index knows, and the vector index if it is embedded."""
+        by_text = await self._find(marked_stage([*releases]), len(releases))
+        embedded = [release for release in by_text if releases[release]]
+        if not embedded:
+            return by_text
+        options = {"limit": len(embedded), "exact": True, "filter": {"release": {"$in": embedded}, "last": True}}
         by_vector = await self._find(vector_stage(unit_vector(dimension), options))
-        return by_vector & await self._find(marked_stage(releases), len(releases))
+        return by_text & (by_vector | {release for release in releases if not releases[release]})
 
     async def _find(self, stage: Row, limit: int = 0) -> set[str]:
         pipeline = [stage, *([{"$limit": limit}] if limit else []), {"$project": {"_id": 0, "release": 1}}]

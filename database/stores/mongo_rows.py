@@ -91,11 +91,15 @@ def window_ids(document: Document, windows: Sequence[Window]) -> list[str]:
 def window_metadata(document: Document, contents: Contents) -> list[Row]:
     """What stands beside text and embedding in rows of `windows`.
 
-    `last` marks the last window that a vector index takes (it leaves out zero vectors): the search
-    process follows the writes in their order, so once that one is found, all are.
+    `last` marks the last window that a vector index takes (it leaves out zero vectors), or without
+    vectors the last: the search process follows the writes in their order, so once that one is
+    found, all are. `embedded` says whether the vector index has to find it, too.
     """
     shared = _shared(document)
-    findable = np.flatnonzero(np.any(contents.vectors, axis=1))
+    embedded = contents.vectors is not None
+    findable = np.arange(len(contents.windows))
+    if contents.vectors is not None:
+        findable = np.flatnonzero(np.any(contents.vectors, axis=1))
     last = int(findable[-1]) if len(findable) else -1
     return [
         {
@@ -107,9 +111,17 @@ def window_metadata(document: Document, contents: Contents) -> list[Row]:
             "words": window.words,
             "grams": window.grams,
             "last": number == last,
+            "embedded": embedded,
         }
         for number, window in enumerate(contents.windows)
     ]
+
+
+def plain_rows(document: Document, contents: Contents) -> list[Row]:
+    """Rows for windows without vectors, in the layout of those with."""
+    keys, metadata = window_ids(document, contents.windows), window_metadata(document, contents)
+    windows = zip(keys, contents.windows, metadata, strict=True)
+    return [{"_id": key, "text": window.text, **row} for key, window, row in windows]
 
 
 def read_window(row: Mapping[str, Any]) -> Window:

@@ -41,7 +41,7 @@ class ReadyVectors(Embeddings):
 
 def write_windows(collection: "Collection[dict[str, Any]]", document: Document, contents: Contents) -> None:
     """Write every window with its vector. Writing them again replaces them."""
-    if not contents.windows:
+    if not contents.windows or contents.vectors is None:
         return
     store = MongoDBAtlasVectorSearch(collection, ReadyVectors(contents.vectors), VECTOR_INDEX)
     metadata = window_metadata(document, contents)

@@ -16,11 +16,12 @@ from database.documents import (
     Document,
     IndexRecord,
     Page,
+    Record,
     SearchQuery,
     Window,
 )
 from database.errors import StoreError
-from database.stores.sqlite_file import IndexFile
+from database.stores.sqlite_records import RecordsFile
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class SqliteStore:
     kind = "sqlite"
 
     def __init__(self, path: Path):
-        self._file = IndexFile(path)
+        self._file = RecordsFile(path)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -126,3 +127,23 @@ class SqliteStore:
     async def count(self) -> Counts:
         """Searchable documents, their chunks and windows."""
         return await self._run(self._file.count)
+
+    async def get_record(self, kind: str, record_id: str) -> Record | None:
+        """One entry of the books."""
+        return await self._run(self._file.get_record, kind, record_id)
+
+    async def list_records(self, kind: str, *, after: str = "", limit: int = 1000) -> list[Record]:
+        """Entries past `after`, by id."""
+        return await self._run(self._file.list_records, kind, after, limit)
+
+    async def put_record(self, record: Record) -> Record:
+        """Insert or replace an entry."""
+        return await self._run(self._file.put_record, record)
+
+    async def remove_record(self, kind: str, record_id: str) -> bool:
+        """Forget an entry."""
+        return await self._run(self._file.remove_record, kind, record_id)
+
+    async def claim_record(self, kind: str, holder: str, lease_s: float, now: float) -> Record | None:
+        """Lease the first entry that is free."""
+        return await self._run(self._file.claim_record, kind, holder, lease_s, now)

@@ -201,7 +201,8 @@ class IndexFile:
 
     def _read_vectors(self, document_id: str) -> VectorRows:
         rows: list[Any] = self._db.execute(
-            "SELECT id, chunk_id, vector FROM windows WHERE document_id = ? ORDER BY rowid", (document_id,)
+            "SELECT id, chunk_id, vector FROM windows WHERE document_id = ? AND vector <> x'' ORDER BY rowid",
+            (document_id,),
         ).fetchall()
         vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32)
         shape = (len(rows), -1) if rows else (0, 0)

@@ -2,7 +2,8 @@
 
 Tables: `documents` (the records; `contents` is the version that the other tables hold, so that
 `searchable` says whether readers may see it), `pages`, `chunks`, `windows` (with vectors), and the
-full-text tables `words` and `grams`, whose rowids are those of `windows`. Deleting a document
+full-text tables `words` and `grams`, whose rowids are those of `windows`. A window without a
+vector has an empty one. Deleting a document
 deletes its contents by foreign key and trigger.
 FTS5: https://sqlite.org/fts5.html
 """
@@ -106,10 +107,12 @@ def delete_contents(db: sqlite3.Connection, document_id: str) -> int:
 
 
 def check_vectors(db: sqlite3.Connection, contents: Contents) -> None:
-    """Raise `StoreError` unless each window has a vector, as long as those the index holds."""
+    """Raise `StoreError` unless each window has a vector, as long as those the index holds, or none has."""
+    if contents.vectors is None:
+        return
     if len(contents.windows) != len(contents.vectors):
         raise StoreError(f"{len(contents.windows)} windows came with {len(contents.vectors)} vectors.")
-    row = db.execute("SELECT length(vector) / 4 FROM windows LIMIT 1").fetchone()
+    row = db.execute("SELECT length(vector) / 4 FROM windows WHERE vector <> x'' LIMIT 1").fetchone()
     if row and contents.vectors.size and contents.vectors.shape[1] != row[0]:
         raise StoreError(
             f"These vectors have {contents.vectors.shape[1]} dimensions, the index holds {row[0]}. "
@@ -127,9 +130,14 @@ def insert_contents(db: sqlite3.Connection, document_id: str, contents: Contents
         "INSERT INTO chunks VALUES (?, ?, ?)",
         ((chunk.id, document_id, CHUNK.dump_json(chunk).decode()) for chunk in contents.chunks),
     )
-    vectors = np.ascontiguousarray(contents.vectors, np.float32)
-    for window, vector in zip(contents.windows, vectors, strict=True):
-        row = (window.id, window.chunk_id, document_id, window.page, window.language, window.text, vector.tobytes())
+    for window, vector in zip(contents.windows, _vector_bytes(contents), strict=True):
+        row = (window.id, window.chunk_id, document_id, window.page, window.language, window.text, vector)
         rowid = db.execute("INSERT INTO windows VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
         db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (rowid, window.words))
         db.execute("INSERT INTO grams (rowid, terms) VALUES (?, ?)", (rowid, window.grams))
+
+
+def _vector_bytes(contents: Contents) -> list[bytes]:
+    if contents.vectors is None:
+        return [b""] * len(contents.windows)
+    return [vector.tobytes() for vector in np.ascontiguousarray(contents.vectors, np.float32)]
