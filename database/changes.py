@@ -24,6 +24,8 @@ class Changes:
     changed: list[FoundFile] = field(default_factory=list)
     unchanged: list[FoundFile] = field(default_factory=list)
     removed: list[tuple[Document, Name]] = field(default_factory=list)
+    excluded: list[FoundFile] = field(default_factory=list)
+    """At places where a person deleted a document: whatever bytes are there, they are not wanted."""
 
 
 def full_path(name: Name) -> PurePath:
@@ -41,7 +43,9 @@ def find_changes(documents: Iterable[Document], files: Iterable[FoundFile], scop
     for file in files:
         place = full_path(file.name)
         seen.add(place)
-        if place not in known:
+        if place in known and any(name.excluded for _, name in known[place].values()):
+            changes.excluded.append(file)
+        elif place not in known:
             changes.added.append(file)
         elif known[place].keys() == {file.document_id}:
             changes.unchanged.append(file)

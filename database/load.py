@@ -101,6 +101,7 @@ class Loader:
             unchanged=plan.unchanged,
             reread=plan.reread,
             skipped=_name_closed(closed, options.paths) | plan.skipped,
+            excluded=[self._label(file.name) for file in changes.excluded],
             dry_run=options.dry_run,
         )
         return plan, summary

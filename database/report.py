@@ -21,6 +21,8 @@ class Summary:
     removed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     reread: list[str] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
+    """Deleted in the page: they stay on disk and out of the index."""
     skipped: dict[str, str] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     pages: int = 0
@@ -90,11 +92,13 @@ def print_summary(summary: Summary, as_json: bool) -> None:
         return
     console = Console(highlight=False, soft_wrap=True)
     table = Table("files", "number", title="Would be done" if summary.dry_run else None, title_justify="left")
-    for name in ("added", "changed", "removed", "reread", "unchanged", "skipped"):
+    for name in ("added", "changed", "removed", "reread", "unchanged", "excluded", "skipped"):
         rows = getattr(summary, name)
-        if rows or name != "reread":
+        if rows or name not in ("reread", "excluded"):
             table.add_row({"reread": "read again"}.get(name, name), str(len(rows)))
     console.print(table)
+    for name in summary.excluded:
+        console.print(f"excluded {name}: deleted in the page", markup=False)
     for name, reason in summary.skipped.items():
         console.print(f"skipped  {name}: {reason}", markup=False)
     for name, notes in summary.notes.items():

@@ -408,6 +408,27 @@ def test_a_reindex_that_was_stopped_goes_on(home: Path, before: Index, load: Loa
     assert read_index(home / "data").same_as(before)
 
 
+def test_a_file_deleted_in_the_page_stays_out(
+    home: Path, before: Index, load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def exclude(store: SqliteStore) -> None:
+        document = await store.get_document(find_id(before, "farol.pdf"))
+        assert document is not None
+        await store.put_document(replace(document, names=tuple(replace(n, excluded=True) for n in document.names)))
+
+    run_store(home, exclude)
+    excluded = read_index(home / "data")
+    assert load()["excluded"] == ["farol.pdf"]
+    pdfs.make_pdf(home / "pdf/farol.pdf", [OTHER])
+    report = load()
+    assert (report["excluded"], report["changed"], len(report["unchanged"])) == (["farol.pdf"], [], 2)
+    assert read_index(home / "data") == excluded
+    assert main([]) == 0
+    assert "excluded farol.pdf: deleted in the page" in capsys.readouterr().out
+    (home / "pdf/farol.pdf").unlink()
+    assert load()["removed"] == ["farol.pdf"]
+
+
 def test_json_is_one_object_and_nothing_else(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pdfs.make_pdf(home / "pdf/ação nova.pdf", [OTHER])
     assert main(["--json"]) == 0

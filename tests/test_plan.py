@@ -91,6 +91,17 @@ def test_a_place_that_two_documents_hold_is_put_right(new: str) -> None:
     assert {d.id for d, _ in compare(documents, []).removed} == {new, "m"}
 
 
+def test_what_was_deleted_in_the_page_stays_out_whatever_its_bytes() -> None:
+    hidden = replace(make_document("a"), names=(Name(ROOT, "a.pdf", excluded=True), Name(ROOT, "copy.pdf")))
+    files = [make_file("a.pdf", "other"), make_file("copy.pdf", "a"), make_file("b.pdf", "other")]
+    changes = compare([hidden], files)
+    assert changes == Changes(excluded=files[:1], unchanged=files[1:2], added=files[2:])
+    plan = plan_for([hidden], files)
+    assert [paths(job.document.names) for job in plan.jobs] == [["b.pdf"]]
+    assert compare([hidden], [make_file("a.pdf", "a")]).excluded
+    assert paths(name for _, name in compare([hidden], files[1:]).removed) == ["a.pdf"]
+
+
 KEYS = st.sampled_from("abc")
 PLACES = st.sampled_from(["1.pdf", "2.pdf", "in/3.pdf", "in/4.pdf"])
 
