@@ -1,12 +1,17 @@
 """What made an index, and whether the settings still ask for the same."""
 
+from dataclasses import replace
+
 from database import analysis, chunking
 from database.documents import IndexRecord
 from database.embedders import Embedder
 from database.errors import IndexMismatch
+from database.stores import Store
 
 SCHEMA = 1
 """Changes when the stores' layout changes."""
+SAMPLE = 5000
+"""Windows looked at to find the common terms."""
 
 
 def make_record(embedder: Embedder) -> IndexRecord:
@@ -50,3 +55,17 @@ def check_dimension(record: IndexRecord, embedder: Embedder) -> None:
             f"The index holds vectors of {record.dimension} dimensions, {embedder.name} now makes "
             f"{embedder.dimension}. Rebuild it with `python database/main.py --reindex`."
         )
+
+
+async def describe_index(store: Store, record: IndexRecord) -> None:
+    """Write the record of a whole index: with its languages and common terms, which questions are analysed with."""
+    sample = await store.sample_windows(SAMPLE)
+    languages = {d.language for d in await store.list_documents() if d.searchable and d.language}
+    described = replace(
+        record,
+        languages=tuple(sorted(languages)),
+        common_words=analysis.find_common([w.words for w in sample]),
+        common_grams=analysis.find_common([w.grams for w in sample]),
+        settled=True,
+    )
+    await store.write_index(described)

@@ -19,7 +19,7 @@ from database.documents import Document, IndexRecord, Name
 from database.embedders import Embedder
 from database.errors import ReadError, SettingsError
 from database.files import Originals, drop_leftovers, find_files
-from database.index import check_dimension, check_record, make_record
+from database.index import check_dimension, check_record, describe_index, make_record
 from database.plan import KEPT, Job, Labels, Plan, Versions, make_plan, without
 from database.readers import DocumentReader
 from database.report import Reporter, Summary
@@ -28,8 +28,6 @@ from database.stores import Store
 
 AT_ONCE = 4
 """Documents in work at the same time: while one is embedded, others are read."""
-SAMPLE = 5000
-"""Windows looked at to find the common terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class Loader:
         for document, name in plan.removed:
             await self._drop_name(document.id, name)
         await self._store.sweep()
-        await self._describe_index(record)
+        await describe_index(self._store, record)
 
     async def _adopt(self, jobs: Sequence[Job]) -> None:
         # All names are given before any is taken: files that swapped their names keep their documents.
@@ -214,18 +212,6 @@ class Loader:
     async def _forget(self, document_id: str) -> None:
         await asyncio.to_thread(self._originals.drop, document_id)
         await asyncio.to_thread(self._reader.forget, document_id)
-
-    async def _describe_index(self, record: IndexRecord) -> None:
-        """Note languages and common terms, which questions are analysed with."""
-        sample = await self._store.sample_windows(SAMPLE)
-        described = replace(
-            record,
-            languages=tuple(sorted({d.language for d in self._documents.values() if d.searchable and d.language})),
-            common_words=analysis.find_common([w.words for w in sample]),
-            common_grams=analysis.find_common([w.grams for w in sample]),
-            settled=True,
-        )
-        await self._store.write_index(described)
 
 
 def _stem(job: Job) -> str:
