@@ -203,6 +203,10 @@ class Hit:
     document: Document
     score: float
     parts: Mapping[str, float] = field(default_factory=dict)
+    context: str = ""
+    """The passage with what surrounds it on its page, for the model; empty: the chunk's text alone."""
+    joined: tuple[str, ...] = ()
+    """Ids of the neighbouring chunks that `chunk` was joined with."""
 
 
 @dataclass(frozen=True, slots=True)
