@@ -20,7 +20,9 @@ from database.stores.sqlite_rows import (
     SEEN,
     check_vectors,
     delete_contents,
+    has_table,
     insert_contents,
+    make_contents,
     put_meta,
     put_record,
     search_terms,
@@ -47,6 +49,10 @@ class IndexFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.executescript(SCHEMA)
+        if not has_table(self._db, "windows"):
+            with self._transaction() as db:
+                if not has_table(db, "windows"):  # still
+                    make_contents(db)
 
     def close(self) -> None:
         """Close the connections of all threads; none of them may be in use."""

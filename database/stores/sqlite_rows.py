@@ -22,30 +22,41 @@ DOCUMENT, RECORD, PAGE, CHUNK = TypeAdapter(Document), TypeAdapter(IndexRecord),
 
 # The tokenizer splits at nothing that the analyser leaves inside a term.
 TERMS = "tokenize=\"unicode61 remove_diacritics 0 tokenchars '_'\""
-SCHEMA = f"""
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS documents (
     id TEXT PRIMARY KEY, record TEXT NOT NULL, version TEXT NOT NULL, contents TEXT NOT NULL,
     visible INTEGER NOT NULL, stamp INTEGER NOT NULL,
     searchable INTEGER GENERATED ALWAYS AS (visible AND version = contents));
-CREATE TABLE IF NOT EXISTS pages (
-    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, number INTEGER NOT NULL,
-    record TEXT NOT NULL, PRIMARY KEY (document_id, number)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS chunks (
-    id TEXT PRIMARY KEY, document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, record TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS windows (
-    rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, chunk_id TEXT NOT NULL,
-    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
-    page INTEGER NOT NULL, language TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS chunks_document ON chunks (document_id);
-CREATE INDEX IF NOT EXISTS windows_document ON windows (document_id);
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (terms, {TERMS});
-CREATE VIRTUAL TABLE IF NOT EXISTS grams USING fts5 (terms, {TERMS});
-CREATE TRIGGER IF NOT EXISTS windows_gone AFTER DELETE ON windows BEGIN
-    DELETE FROM words WHERE rowid = old.rowid;
-    DELETE FROM grams WHERE rowid = old.rowid;
-END;
 """
+CONTENTS = ("pages", "chunks", "windows", "words", "grams")
+"""Every table that `make_contents` makes: the next generation's take their names when it answers."""
+
+
+def make_contents(db: sqlite3.Connection, prefix: str = "") -> None:
+    """Make the tables of contents; those of a generation that does not answer yet have a prefix."""
+    document = "document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE"
+    for statement in (
+        f"CREATE TABLE {prefix}pages ({document}, number INTEGER NOT NULL, record TEXT NOT NULL, "
+        "PRIMARY KEY (document_id, number)) WITHOUT ROWID",
+        f"CREATE TABLE {prefix}chunks (id TEXT PRIMARY KEY, {document}, record TEXT NOT NULL)",
+        f"CREATE TABLE {prefix}windows (rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, chunk_id TEXT NOT NULL, "
+        f"{document}, page INTEGER NOT NULL, language TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL)",
+        f"CREATE INDEX {prefix}chunks_document ON {prefix}chunks (document_id)",
+        f"CREATE INDEX {prefix}windows_document ON {prefix}windows (document_id)",
+        f"CREATE VIRTUAL TABLE {prefix}words USING fts5 (terms, {TERMS})",
+        f"CREATE VIRTUAL TABLE {prefix}grams USING fts5 (terms, {TERMS})",
+        f"CREATE TRIGGER {prefix}windows_gone AFTER DELETE ON {prefix}windows BEGIN "
+        f"DELETE FROM {prefix}words WHERE rowid = old.rowid; DELETE FROM {prefix}grams WHERE rowid = old.rowid; END",
+    ):
+        db.execute(statement)
+
+
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Whether there is such a table."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
+
+
 SEEN = "JOIN documents d ON d.id = w.document_id AND d.searchable"
 
 
@@ -76,9 +87,9 @@ def search_vectors(matrix: VectorMatrix, query: SearchQuery) -> list[Candidate]:
     return matrix.search(query.vector, query.filters.documents, query.limit)
 
 
-def put_meta(db: sqlite3.Connection, record: IndexRecord) -> None:
-    """Replace the index record."""
-    db.execute("REPLACE INTO meta VALUES ('index', ?)", (RECORD.dump_json(record).decode(),))
+def put_meta(db: sqlite3.Connection, record: IndexRecord, key: str = "index") -> None:
+    """Replace the index record, or, as "next", that of the generation being made."""
+    db.execute("REPLACE INTO meta VALUES (?, ?)", (key, RECORD.dump_json(record).decode()))
 
 
 def touch(db: sqlite3.Connection) -> None:
@@ -99,20 +110,20 @@ def put_record(db: sqlite3.Connection, document: Document) -> None:
     )
 
 
-def delete_contents(db: sqlite3.Connection, document_id: str) -> int:
+def delete_contents(db: sqlite3.Connection, document_id: str, prefix: str = "") -> int:
     """Delete one document's pages, chunks and windows; the number of windows."""
     for table in ("pages", "chunks"):
-        db.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
-    return db.execute("DELETE FROM windows WHERE document_id = ?", (document_id,)).rowcount
+        db.execute(f"DELETE FROM {prefix}{table} WHERE document_id = ?", (document_id,))
+    return db.execute(f"DELETE FROM {prefix}windows WHERE document_id = ?", (document_id,)).rowcount
 
 
-def check_vectors(db: sqlite3.Connection, contents: Contents) -> None:
+def check_vectors(db: sqlite3.Connection, contents: Contents, prefix: str = "") -> None:
     """Raise `StoreError` unless each window has a vector, as long as those the index holds, or none has."""
     if contents.vectors is None:
         return
     if len(contents.windows) != len(contents.vectors):
         raise StoreError(f"{len(contents.windows)} windows came with {len(contents.vectors)} vectors.")
-    row = db.execute("SELECT length(vector) / 4 FROM windows WHERE vector <> x'' LIMIT 1").fetchone()
+    row = db.execute(f"SELECT length(vector) / 4 FROM {prefix}windows WHERE vector <> x'' LIMIT 1").fetchone()
     if row and contents.vectors.size and contents.vectors.shape[1] != row[0]:
         raise StoreError(
             f"These vectors have {contents.vectors.shape[1]} dimensions, the index holds {row[0]}. "
@@ -120,21 +131,21 @@ def check_vectors(db: sqlite3.Connection, contents: Contents) -> None:
         )
 
 
-def insert_contents(db: sqlite3.Connection, document_id: str, contents: Contents) -> None:
+def insert_contents(db: sqlite3.Connection, document_id: str, contents: Contents, prefix: str = "") -> None:
     """Insert one document's pages, chunks and windows with their vectors and terms."""
     db.executemany(
-        "INSERT INTO pages VALUES (?, ?, ?)",
+        f"INSERT INTO {prefix}pages VALUES (?, ?, ?)",
         ((document_id, page.number, PAGE.dump_json(page).decode()) for page in contents.pages),
     )
     db.executemany(
-        "INSERT INTO chunks VALUES (?, ?, ?)",
+        f"INSERT INTO {prefix}chunks VALUES (?, ?, ?)",
         ((chunk.id, document_id, CHUNK.dump_json(chunk).decode()) for chunk in contents.chunks),
     )
     for window, vector in zip(contents.windows, _vector_bytes(contents), strict=True):
         row = (window.id, window.chunk_id, document_id, window.page, window.language, window.text, vector)
-        rowid = db.execute("INSERT INTO windows VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
-        db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (rowid, window.words))
-        db.execute("INSERT INTO grams (rowid, terms) VALUES (?, ?)", (rowid, window.grams))
+        rowid = db.execute(f"INSERT INTO {prefix}windows VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
+        db.execute(f"INSERT INTO {prefix}words (rowid, terms) VALUES (?, ?)", (rowid, window.words))
+        db.execute(f"INSERT INTO {prefix}grams (rowid, terms) VALUES (?, ?)", (rowid, window.grams))
 
 
 def _vector_bytes(contents: Contents) -> list[bytes]:
