@@ -73,7 +73,7 @@ def build_prompt(
     recent = _fit_history(history, min(room // 2, num_ctx // HISTORY_SHARE), count_tokens)
     room -= sum(count_tokens(turn["content"]) + TURN_TOKENS for turn in recent)
     sources = _fit_sources(hits, room, count_tokens)
-    user = GAP.join([*sources, asked])
+    user = GAP.join([*order_for_reading(sources), asked])
     messages: list[Message] = [
         {"role": "system", "content": system},
         *recent,
@@ -82,10 +82,17 @@ def build_prompt(
     return Prompt(messages, hits[: len(sources)], len(hits) - len(sources))
 
 
-def quote_source(number: int, hit: Hit) -> str:
-    """One numbered source as the model sees it."""
+def order_for_reading(sources: Sequence[str]) -> list[str]:
+    """The best at the two ends, where models read best, the weakest in the middle. Their numbers, which
+    tell the rank, stay. Liu et al. 2023, "Lost in the Middle", https://arxiv.org/abs/2307.03172
+    """
+    return [*sources[::2], *sources[1::2][::-1]]
+
+
+def quote_source(number: int, hit: Hit, widened: bool = False) -> str:
+    """One numbered source as the model sees it, `widened` with what surrounds the passage on its page."""
     heading = f' section="{_attribute(hit.chunk.heading)}"' if hit.chunk.heading else ""
-    text = _SOURCE_TAG.sub("‹", hit.chunk.text)
+    text = _SOURCE_TAG.sub("‹", (widened and hit.context) or hit.chunk.text)
     return (
         f'<source n="{number}" document="{_attribute(hit.document.name)}" page="{hit.chunk.page}"{heading}>\n'
         f"{text}\n</source>"
@@ -97,13 +104,19 @@ def _attribute(text: str) -> str:
 
 
 def _fit_sources(hits: Sequence[Hit], room: int, count_tokens: Callable[[str], int]) -> list[str]:
+    """As many passages as fit; what room is left goes to their surroundings, again the best first."""
     sources: list[str] = []
     for number, hit in enumerate(hits, 1):
         source = quote_source(number, hit)
         room -= count_tokens(source + GAP)
         if room < 0:
-            break
+            return sources
         sources.append(source)
+    for place, hit in enumerate(hits):
+        wide = quote_source(place + 1, hit, widened=True)
+        more = count_tokens(wide + GAP) - count_tokens(sources[place] + GAP)
+        if more <= room:
+            sources[place], room = wide, room - more
     return sources
 
 

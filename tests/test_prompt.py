@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.errors import BadRequest
 from app.llms import Message
-from app.prompt import ANSWER_SHARE, HISTORY_SHARE, TURN_TOKENS, build_prompt, quote_source
+from app.prompt import ANSWER_SHARE, HISTORY_SHARE, TURN_TOKENS, build_prompt, order_for_reading, quote_source
 from database.documents import Hit
 from database.tokens import estimate_tokens
 from tests.llm_contract import make_hits
@@ -57,7 +57,7 @@ def test_it_fits_and_says_what_did_not(
     assert (system["role"], asked["role"]) == ("system", "user")
     assert asked["content"].endswith(f"Question: {question}")
     quoted = [quote_source(n, hit) for n, hit in enumerate(prompt.hits, 1)]
-    assert asked["content"] == "\n\n".join([*quoted, f"Question: {question}"])
+    assert asked["content"] == "\n\n".join([*order_for_reading(quoted), f"Question: {question}"])
     assert recent == history[len(history) - len(recent) :]
     assert not recent or recent[0]["role"] == "user"
     assert sum(count(turn["content"]) + TURN_TOKENS for turn in recent) <= num_ctx // HISTORY_SHARE
@@ -92,6 +92,24 @@ def test_a_passage_that_does_not_fit_ends_the_list() -> None:
     prompt = build_prompt("Why?", make_hits(["a short one", "word " * 2000, "third"]), [], "en", 2048, len)
     assert (len(prompt.hits), prompt.left_out) == (1, 2)
     assert "third" not in prompt.messages[-1]["content"]
+
+
+def test_the_best_sources_stand_at_the_ends_under_the_number_of_their_rank() -> None:
+    content = build_prompt("Why?", make_hits(list("abcde")), [], "en", 4096, len).messages[-1]["content"]
+    assert re.findall(r'n="(\d)".*?>\n(\w)', content) == [("1", "a"), ("3", "c"), ("5", "e"), ("4", "d"), ("2", "b")]
+
+
+def test_surroundings_get_the_room_that_passages_leave_the_best_first() -> None:
+    hits = [replace(hit, context=f"before {hit.chunk.text} after") for hit in make_hits(["one", "two"])]
+    wide = build_prompt("Why?", hits, [], "en", 8192, len).messages[-1]["content"]
+    assert "before one after" in wide and "before two after" in wide
+    bare = build_prompt("Why?", make_hits(["one", "two"]), [], "en", 8192, len)
+    used = sum(len(message["content"]) + TURN_TOKENS for message in bare.messages)
+    room_for_one = (used + len("before  after") + 4) * ANSWER_SHARE // (ANSWER_SHARE - 1)
+    tight = build_prompt("Why?", hits, [], "en", room_for_one, len)
+    assert len(tight.hits) == 2 and tight.left_out == 0
+    content = tight.messages[-1]["content"]
+    assert "before one after" in content and "\ntwo\n" in content
 
 
 def test_old_turns_go_first_and_never_half_a_pair() -> None:
