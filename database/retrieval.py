@@ -3,12 +3,14 @@
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from database.analysis import detect_language, grams, normalise, query_terms, words
+from database.context import SPARE, assemble
 from database.documents import Candidate, Candidates, Filters, Hit, IndexRecord, SearchQuery
 from database.embedders import Embedder
 from database.index import check_record
+from database.relevance import is_relevant, measure_coverage
 from database.stores import Store
 
 WEIGHTS: Mapping[str, float] = {"words": 0.5, "grams": 0.5, "vector": 0.8}
@@ -22,11 +24,13 @@ CANDIDATES = 200
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a question found. `query` is what was searched, `language` what it was taken for."""
+    """What a question found. `query` is what was searched, `language` what it was taken for; where
+    nothing is `relevant`, `hits` are merely the nearest passages."""
 
     query: str
     language: str
     hits: Sequence[Hit]
+    relevant: bool = True
 
 
 def fuse(candidates: Candidates, weights: Mapping[str, float] = WEIGHTS) -> list[tuple[str, float, dict[str, float]]]:
@@ -68,14 +72,22 @@ class Retriever:
         if record is None:
             return Found(question, detect_language(question), ())
         check_record(record, self._embedder)
-        ranked = fuse(await self._store.search(await self._analyse(question, record, filters)))[:top_k]
+        query = await self._analyse(question, record, filters)
+        ranked = fuse(await self._store.search(query))[:top_k]
         chunks = await self._store.get_chunks([chunk_id for chunk_id, _, _ in ranked])
         ids = dict.fromkeys(chunk.document_id for chunk in chunks)
         found = await asyncio.gather(*map(self._store.get_document, ids))
         documents = {d.id: d for d in found if d is not None and d.searchable}
         scores = {chunk_id: (score, parts) for chunk_id, score, parts in ranked}
         hits = [Hit(c, documents[c.document_id], *scores[c.id]) for c in chunks if c.document_id in documents]
-        return Found(question, _answer_language(question, record), hits)
+        language = _answer_language(question, record)
+        relevant = is_relevant(measure_coverage(query, hits), language, record.languages)
+        return Found(question, language, hits, relevant)
+
+    async def find_passages(self, question: str, top_k: int, filters: Filters = Filters()) -> Found:  # noqa: B008
+        """The `top_k` best passages to read: as `search`, without repetitions and with surroundings."""
+        found = await self.search(question, SPARE * top_k, filters)
+        return replace(found, hits=await assemble(self._store, found.hits, top_k))
 
     async def _analyse(self, question: str, record: IndexRecord, filters: Filters) -> SearchQuery:
         # Stemmed as the documents are: a Portuguese question to English documents meets English stems.
