@@ -1,11 +1,12 @@
 """A question to an answer: search, prompt, model; as a stream of events."""
 
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from app.citations import find_citations
-from app.events import Done, Event, Service, Sources, Token, Usage
+from app.events import Done, Event, Service, Sources, Timing, Token, Usage
 from app.llms import LLM, ChatRequest, Message
 from app.prompt import build_prompt
 from database.documents import Filters
@@ -20,6 +21,8 @@ class Question:
     top_k: int
     history: Sequence[Message] = ()
     filters: Filters = field(default_factory=Filters)
+    asked_at: int = field(default_factory=time.perf_counter_ns)
+    """When the request came."""
 
 
 async def answer(
@@ -30,19 +33,24 @@ async def answer(
     `nothing_found` answers in place of `llm` when there is no passage to answer from. `services` are
     those that took part besides the model. Closing the generator closes the model's connection.
     """
+    started = time.perf_counter_ns()
     found = await retriever.search(question.text, question.top_k, question.filters)
+    searched = time.perf_counter_ns()
     if not found.hits:
         llm = nothing_found
     prompt = build_prompt(question.text, found.hits, question.history, found.language, llm.num_ctx, llm.count_tokens)
-    yield Sources(llm.model, found.query, prompt.hits)
+    yield Sources(llm.model, found.query, prompt.hits, language=found.language)
     request = ChatRequest(question.text, prompt.messages, prompt.hits, found.language, llm.num_ctx)
-    text, usage = [], Usage()
+    text, usage, first_token = [], Usage(), 0
     async with aclosing(llm.stream(request)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Token):
+                first_token = first_token or time.perf_counter_ns() - question.asked_at
                 text.append(piece.text)
                 yield piece
             else:
                 usage = piece
     cited = find_citations("".join(text), len(prompt.hits))
-    yield Done(llm.model, usage, cited, prompt.left_out, llm.num_ctx, [*services, llm.service])
+    tokens = prompt.tokens if llm.generative else 0
+    timing = Timing(search=searched - started, first_token=first_token)
+    yield Done(llm.model, usage, cited, prompt.left_out, llm.num_ctx, [*services, llm.service], tokens, timing)

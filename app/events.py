@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from database.documents import Hit
 
@@ -17,11 +18,17 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The passages found, numbered from 1 in this order, and the query really searched."""
+    """The passages found, numbered from 1 in this order, and the query really searched.
+
+    `rewritten_by` tells who made the query of a question that only its history completes; `language`
+    is what the question was taken for.
+    """
 
     model: str
     query: str
     hits: Sequence[Hit]
+    rewritten_by: Literal["", "model", "rule"] = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +54,27 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """Nanoseconds: rewriting and searching took so long, the first token came so long after the request."""
+
+    rewrite: int = 0
+    search: int = 0
+    first_token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The end of a complete answer. `citations` are the source numbers that it really cites;
-    `left_out` counts the passages that did not fit the window."""
+    `left_out` the passages that did not fit the window; `prompt_tokens` our own count, 0 without a model."""
 
     model: str
     usage: Usage
     citations: Sequence[int]
-    left_out: int
+    left_out: Sequence[Hit]
     num_ctx: int
     services: Sequence[Service]
+    prompt_tokens: int = 0
+    timing: Timing = Timing()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,12 @@ def _part(model: str, content: str, done: bool = False) -> dict[str, Any]:
 
 def describe_sources(event: Sources) -> dict[str, Any]:
     """The fields that tell what was found."""
-    return {"sources": [_describe_hit(n, hit) for n, hit in enumerate(event.hits, 1)], "query": event.query}
+    return {
+        "sources": [_describe_hit(n, hit) for n, hit in enumerate(event.hits, 1)],
+        "query": event.query,
+        "rewritten_by": event.rewritten_by,
+        "language": event.language,
+    }
 
 
 def _describe_hit(number: int, hit: Hit) -> dict[str, Any]:
@@ -79,7 +84,13 @@ def _describe_hit(number: int, hit: Hit) -> dict[str, Any]:
         "text": hit.chunk.text,
         "chunk_id": hit.chunk.id,
         "boxes": [[round(side, 1) for side in box] for box in hit.chunk.boxes],
+        "parts": {view: round(part, 4) for view, part in hit.parts.items()},
     }
+
+
+def _describe_left_out(hit: Hit) -> dict[str, Any]:
+    described = _describe_hit(0, hit)
+    return {name: described[name] for name in ("document", "name", "page", "score", "chunk_id")}
 
 
 def describe_done(event: Done) -> dict[str, Any]:
@@ -94,7 +105,12 @@ def describe_done(event: Done) -> dict[str, Any]:
         "eval_count": usage.eval_count,
         "eval_duration": usage.eval_duration,
         "citations": list(event.citations),
-        "left_out": event.left_out,
+        "left_out": len(event.left_out),
+        "passages_left_out": [_describe_left_out(hit) for hit in event.left_out],
         "num_ctx": event.num_ctx,
+        "prompt_tokens": event.prompt_tokens,
+        "rewrite_duration": event.timing.rewrite,
+        "search_duration": event.timing.search,
+        "first_token_duration": event.timing.first_token,
         "services": [{"name": s.name, "host": s.host, "local": s.local} for s in event.services],
     }

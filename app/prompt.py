@@ -42,12 +42,13 @@ GAP = "\n\n"
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Messages for the model, the passages that are in them (source n is `hits[n - 1]`), and how
-    many passages did not fit."""
+    """Messages for the model and their tokens as counted, the passages that are in them (source n is
+    `hits[n - 1]`), and those that did not fit."""
 
     messages: Sequence[Message]
+    tokens: int
     hits: Sequence[Hit]
-    left_out: int
+    left_out: Sequence[Hit]
 
 
 def build_prompt(
@@ -79,7 +80,8 @@ def build_prompt(
         *recent,
         {"role": "user", "content": user},
     ]
-    return Prompt(messages, hits[: len(sources)], len(hits) - len(sources))
+    tokens = sum(count_tokens(message["content"]) + TURN_TOKENS for message in messages)
+    return Prompt(messages, tokens, hits[: len(sources)], hits[len(sources) :])
 
 
 def order_for_reading(sources: Sequence[str]) -> list[str]:

@@ -63,10 +63,13 @@ async def test_quotes_the_documents_without_a_model(served: Served, library: Lib
     assert best["page"] == 1 and "1887" in best["text"] and 0 < best["score"] <= 1
     assert best["chunk_id"] == library.chunks[LIGHTHOUSE, 1].id and best["boxes"] == [list(BOX)]
     assert (first["query"], first["model"]) == (QUESTION, "extractive")
+    assert (first["rewritten_by"], first["language"]) == ("", "pt")
+    assert set(best["parts"]) <= {"words", "grams", "vector"} and 0 < max(best["parts"].values()) <= 1
     assert "construído em 1887 por Amélia Duarte. [1]" in answer.text
     assert answer.text.startswith("*Nenhum modelo de linguagem respondeu")
     assert 1 in last["citations"] and set(last["citations"]) <= {source["n"] for source in first["sources"]}
-    assert last["left_out"] == 0 and last["num_ctx"] == 8192
+    assert last["left_out"] == 0 and last["num_ctx"] == 8192 and last["prompt_tokens"] == 0
+    assert last["first_token_duration"] > last["search_duration"] > last["rewrite_duration"] >= 0
     assert last["services"] == [{"name": "extractive", "host": "this machine", "local": True}]
 
 
@@ -247,6 +250,10 @@ async def test_what_does_not_fit_the_window_is_counted(library: Library) -> None
         answer = await ask(served, top_k=50)
         last, sources = check_shape(answer), answer.lines[0]["sources"]
         assert last["num_ctx"] == 512 and last["left_out"] == 4 - len(sources) > 0
+        assert 0 < last["prompt_tokens"] <= 512 * 3 // 4
+        left_out = last["passages_left_out"]
+        assert len(left_out) == last["left_out"] and left_out[0]["score"] <= sources[-1]["score"]
+        assert not {passage["chunk_id"] for passage in left_out} & {source["chunk_id"] for source in sources}
         assert fake.requests[-1][1]["options"]["num_ctx"] == 512
         refused = await ask(served, "farol " * 200)
         assert refused.status == 400 and "NUM_CTX" in refused.error

@@ -21,6 +21,7 @@ class Quoter:
     """A model without an upstream, in the place of the extractive one."""
 
     model = "extractive"
+    generative = False
     service = Service("extractive", "", local=True)
     num_ctx = 8192
     closed = False

@@ -1,13 +1,14 @@
 """Events as lines: each is one JSON object, and any reader gets them back however the bytes are cut."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events import Done, Event, Failed, Service, Sources, Token, Usage
+from app.events import Done, Event, Failed, Service, Sources, Timing, Token, Usage
 from app.llms.ollama_parts import LineSplitter
 from app.ndjson import encode_line, gemini_line, ollama_line
 from tests.llm_contract import make_hits
@@ -18,11 +19,11 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Token, TEXT),
     st.builds(lambda text, query: Sources("m", query, make_hits([text, "x"])), TEXT, TEXT),
     st.builds(Failed, TEXT),
-    st.builds(lambda n: Done("m", Usage(eval_count=n), [1, 2], n, 8192, [SERVICE]), st.integers(0, 10**12)),
+    st.builds(lambda n: Done("m", Usage(eval_count=n), [1, 2], make_hits(), 8192, [SERVICE]), st.integers(0, 10**12)),
 )
 
 
-OPENING = Sources("m", "asked", make_hits(["um", "dois"]))
+OPENING = Sources("m", "asked", make_hits(["um", "dois"]), "rule", "pt")
 
 
 @given(events=st.lists(EVENTS), cuts=st.lists(st.integers(1, 50)), encode=st.sampled_from([ollama_line, gemini_line]))
@@ -75,7 +76,7 @@ def test_token_lines_have_what_readers_of_ollama_expect() -> None:
 
 def test_the_first_line_describes_the_sources() -> None:
     line = json.loads(ollama_line(OPENING, OPENING))
-    assert line["query"] == "asked"
+    assert (line["query"], line["rewritten_by"], line["language"]) == ("asked", "rule", "pt")
     [source, second] = line["sources"]
     assert source == {
         "n": 1,
@@ -87,6 +88,7 @@ def test_the_first_line_describes_the_sources() -> None:
         "text": "um",
         "chunk_id": "c0",
         "boxes": [],
+        "parts": {},
     }
     assert (second["n"], second["score"], second["page"]) == (2, 0.9, 2)
 
@@ -94,16 +96,22 @@ def test_the_first_line_describes_the_sources() -> None:
 @pytest.mark.parametrize("encode", [ollama_line, gemini_line])
 def test_the_last_line_tells_how_it_was_made(encode: Any) -> None:
     usage = Usage("length", 10, 20, 30, 40, 50, 60)
-    line = json.loads(encode(Done("m", usage, (1, 3), 2, 4096, [SERVICE]), OPENING))
+    left_out = [replace(hit, parts={"words": 0.12345}) for hit in make_hits(["um", "dois"])]
+    done = Done("m", usage, (1, 3), left_out, 4096, [SERVICE], 900, Timing(rewrite=1, search=2, first_token=3))
+    line = json.loads(encode(done, OPENING))
     assert line["done"] is True and line["done_reason"] == "length"
     counts = ("prompt_eval_count", "eval_count", "total_duration", "load_duration", "prompt_eval_duration")
     assert [line[name] for name in (*counts, "eval_duration")] == [10, 20, 30, 40, 50, 60]
     assert (line["citations"], line["left_out"], line["num_ctx"]) == ([1, 3], 2, 4096)
     assert line["services"] == [{"name": "ollama", "host": "127.0.0.1", "local": True}]
+    last_left_out = {"document": "d" * 64, "name": "guia.pdf", "page": 2, "score": 0.9, "chunk_id": "c1"}
+    assert line["passages_left_out"][1] == last_left_out
+    durations = [line[f"{name}_duration"] for name in ("rewrite", "search", "first_token")]
+    assert (line["prompt_tokens"], durations) == (900, [1, 2, 3])
 
 
 def test_gemini_tells_the_sources_in_its_last_line() -> None:
     assert json.loads(gemini_line(OPENING, OPENING)) == {"response": ""}
-    last = json.loads(gemini_line(Done("m", Usage(), (2,), 0, 4096, [SERVICE]), OPENING))
+    last = json.loads(gemini_line(Done("m", Usage(), (2,), (), 4096, [SERVICE]), OPENING))
     assert (last["response"], last["model"], last["query"], last["citations"]) == ("", "m", "asked", [2])
     assert [source["n"] for source in last["sources"]] == [1, 2]

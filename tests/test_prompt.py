@@ -51,8 +51,8 @@ def test_it_fits_and_says_what_did_not(
         assert sum(count(m["content"]) + TURN_TOKENS for m in bare) + count(question) > num_ctx * 3 // 4 - 2
         return
     used = sum(count(message["content"]) + TURN_TOKENS for message in prompt.messages)
-    assert used <= num_ctx - num_ctx // ANSWER_SHARE
-    assert list(prompt.hits) == hits[: len(prompt.hits)] and prompt.left_out == len(hits) - len(prompt.hits)
+    assert prompt.tokens == used <= num_ctx - num_ctx // ANSWER_SHARE
+    assert [*prompt.hits, *prompt.left_out] == hits
     system, *recent, asked = prompt.messages
     assert (system["role"], asked["role"]) == ("system", "user")
     assert asked["content"].endswith(f"Question: {question}")
@@ -90,7 +90,7 @@ def test_sources_carry_place_and_heading() -> None:
 def test_a_passage_that_does_not_fit_ends_the_list() -> None:
     # A later, shorter one must not slip in: numbers and ranks would no longer agree.
     prompt = build_prompt("Why?", make_hits(["a short one", "word " * 2000, "third"]), [], "en", 2048, len)
-    assert (len(prompt.hits), prompt.left_out) == (1, 2)
+    assert (len(prompt.hits), len(prompt.left_out)) == (1, 2)
     assert "third" not in prompt.messages[-1]["content"]
 
 
@@ -107,7 +107,7 @@ def test_surroundings_get_the_room_that_passages_leave_the_best_first() -> None:
     used = sum(len(message["content"]) + TURN_TOKENS for message in bare.messages)
     room_for_one = (used + len("before  after") + 4) * ANSWER_SHARE // (ANSWER_SHARE - 1)
     tight = build_prompt("Why?", hits, [], "en", room_for_one, len)
-    assert len(tight.hits) == 2 and tight.left_out == 0
+    assert len(tight.hits) == 2 and not tight.left_out
     content = tight.messages[-1]["content"]
     assert "before one after" in content and "\ntwo\n" in content
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("strict_loop")
 
 MakeEvents = Callable[[], AsyncGenerator[Event]]
 SOURCES = Sources("m", "?", [])
-DONE = Done("m", Usage(), [], 0, 8192, [Service("ollama", "127.0.0.1", True)])
+DONE = Done("m", Usage(), [], [], 8192, [Service("ollama", "127.0.0.1", True)])
 WORDS = [f"w{n} " for n in range(40)]
 
 

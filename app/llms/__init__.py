@@ -34,6 +34,8 @@ class LLM(Protocol):
 
     model: str
     service: Service
+    generative: bool
+    """Whether it writes, from a prompt; False for one that only quotes."""
     num_ctx: int
     """The window that prompts must fit, in tokens: NUM_CTX, or less where the model was trained on
     less (known after `check`)."""

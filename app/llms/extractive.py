@@ -44,6 +44,7 @@ class ExtractiveLLM:
     the answer then tells how to start it."""
 
     model = "extractive"
+    generative = False
 
     def __init__(self, embedder: Embedder, num_ctx: int, wanted: str = ""):
         self.service = Service("extractive", "this machine", True)

@@ -24,6 +24,8 @@ HOST = "generativelanguage.googleapis.com"
 class GeminiLLM:
     """A Gemini model. `channel` is an open `grpc.aio.Channel` to use in place of Google's address."""
 
+    generative = True
+
     def __init__(self, settings: ServerSettings, channel: Any = None) -> None:
         self.model = settings.gemini_model
         self.service = Service(name="gemini", host=HOST, local=False)

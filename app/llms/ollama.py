@@ -35,6 +35,8 @@ LOCAL_NAMES = frozenset({"localhost", "host.docker.internal", "gateway.docker.in
 class OllamaLLM:
     """One model in Ollama."""
 
+    generative = True
+
     def __init__(self, settings: ServerSettings) -> None:
         self.model = settings.ollama_model
         self.service = describe_service(settings.ollama_host, settings.ollama_model)
