@@ -18,6 +18,7 @@ from database.embedders import make_embedder
 from database.errors import AcervoError
 from database.files import Originals
 from database.index import check_dimension, check_record
+from database.rerankers import make_reranker
 from database.retrieval import Retriever
 from database.stores import make_store
 
@@ -45,10 +46,12 @@ class Engine:
         self.extractive = ExtractiveLLM(self.embedder, settings.num_ctx)
         self.models = Models(settings, self.extractive, gemini_channel=gemini_channel)
         self.originals = Originals(settings.data_dir / "files")
-        self._retriever = Retriever(self.store, self.embedder)
+        self._reranker = make_reranker(settings)
+        self._retriever = Retriever(self.store, self.embedder, self._reranker)
         self._settings = settings
         self.open_store = Opening(self.store.open)
         self.open_embedder = Opening(self.embedder.open)
+        self._open_reranker = Opening(self._reranker.open) if self._reranker else None
         # Loaded in a thread: it takes half a second, in which the event loop goes on.
         self._open_language = Opening(lambda: asyncio.to_thread(_load_language))
 
@@ -63,13 +66,16 @@ class Engine:
     async def aclose(self) -> None:
         """Close every part, also when one of them fails to."""
         async with AsyncExitStack() as stack:
-            for part in (self.store, self.embedder, self.models):
-                stack.push_async_callback(part.aclose)
+            for part in (self.store, self.embedder, self.models, self._reranker):
+                if part is not None:
+                    stack.push_async_callback(part.aclose)
 
     async def retriever(self) -> Retriever:
         """The retriever, its parts open. Raises `AcervoError`."""
         await self.open_store()
         await self.open_embedder()
+        if self._open_reranker is not None:
+            await self._open_reranker()
         await self._open_language()
         return self._retriever
 

@@ -3,11 +3,14 @@
     AcervoError              500
     ├── SettingsError        500  a setting is missing or wrong
     ├── ReadError            422  a file cannot be read
+    ├── QuestionsError       422  a file of questions, or the corpus they are put to, is not as expected
     ├── EmbedderError        503  the embedder did not answer, or answered wrongly
+    ├── RerankerError        503  the reranker's folder holds no model that can be used
     └── StoreError           503  the store refused or failed
         ├── StoreUnavailable 503  no store at its address
         ├── IndexNotReady    503  the search index is still being built
         ├── RecordConflict   503  somebody else wrote an entry of the books meanwhile
+        ├── GenerationGone   503  another generation of the index answers by now
         └── IndexMismatch    503  the index was made by another embedder, chunker or analyser
 
 `status` is the HTTP status that the server answers with. Every message says what to do next.
@@ -30,8 +33,20 @@ class ReadError(AcervoError):
     status = 422
 
 
+class QuestionsError(AcervoError):
+    """A file for measuring is not as expected; the message names its lines and what should stand there."""
+
+    status = 422
+
+
 class EmbedderError(AcervoError):
     """The embedder is away, lacks its model, or gave vectors of the wrong shape."""
+
+    status = 503
+
+
+class RerankerError(AcervoError):
+    """RERANKER names a folder without a cross-encoder that can be used."""
 
     status = 503
 
@@ -56,3 +71,7 @@ class IndexMismatch(StoreError):
 
 class RecordConflict(StoreError):
     """An entry of the store's books is not as it was when it was read: read it again."""
+
+
+class GenerationGone(StoreError):
+    """The generation that was asked no longer answers: read the index record again."""

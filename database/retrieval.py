@@ -11,6 +11,8 @@ from database.documents import Candidate, Candidates, Filters, Hit, IndexRecord,
 from database.embedders import Embedder
 from database.index import check_record
 from database.relevance import is_relevant, measure_coverage
+from database.rerankers import CANDIDATES as RERANKED
+from database.rerankers import Reranker, rerank
 from database.stores import Store
 
 WEIGHTS: Mapping[str, float] = {"words": 0.5, "grams": 0.5, "vector": 0.8}
@@ -61,10 +63,11 @@ def _best_windows(found: Sequence[Candidate]) -> dict[str, float]:
 
 
 class Retriever:
-    """Searches one store with one embedder; the store's index must have been made with it."""
+    """Searches one store with one embedder; the store's index must have been made with it. A `reranker`
+    puts the best passages in an order of its own."""
 
-    def __init__(self, store: Store, embedder: Embedder):
-        self._store, self._embedder = store, embedder
+    def __init__(self, store: Store, embedder: Embedder, reranker: Reranker | None = None):
+        self._store, self._embedder, self._reranker = store, embedder, reranker
 
     async def search(self, question: str, top_k: int, filters: Filters = Filters()) -> Found:  # noqa: B008
         """The `top_k` best chunks for `question`. Raises `IndexMismatch` or another `StoreError`."""
@@ -73,13 +76,16 @@ class Retriever:
             return Found(question, detect_language(question), ())
         check_record(record, self._embedder)
         query = await self._analyse(question, record, filters)
-        ranked = fuse(await self._store.search(query))[:top_k]
+        looked_at = max(top_k, RERANKED) if self._reranker else top_k
+        ranked = fuse(await self._store.search(query))[:looked_at]
         chunks = await self._store.get_chunks([chunk_id for chunk_id, _, _ in ranked])
         ids = dict.fromkeys(chunk.document_id for chunk in chunks)
         found = await asyncio.gather(*map(self._store.get_document, ids))
         documents = {d.id: d for d in found if d is not None and d.searchable}
         scores = {chunk_id: (score, parts) for chunk_id, score, parts in ranked}
         hits = [Hit(c, documents[c.document_id], *scores[c.id]) for c in chunks if c.document_id in documents]
+        if self._reranker:
+            hits = (await rerank(self._reranker, question, hits))[:top_k]
         language = _answer_language(question, record)
         relevant = is_relevant(measure_coverage(query, hits), language, record.languages)
         return Found(question, language, hits, relevant)

@@ -28,6 +28,7 @@ class IndexSettings(BaseSettings):
     mongodb_timeout_s: Annotated[float, Field(gt=0)] = 10
     index_ready_timeout_s: Annotated[float, Field(gt=0)] = 180
     embedder: str = "minilm"
+    reranker: str = ""
     ollama_host: str = "http://127.0.0.1:11434"
     ollama_trust_env: bool = False
     """Obey HTTP_PROXY and its kin on the way to Ollama."""

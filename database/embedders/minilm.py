@@ -48,7 +48,7 @@ class MiniLMEmbedder:
                 _write_graph(folder / "model.safetensors", self._graph)
             except OSError as error:
                 raise EmbedderError(f"DATA_DIR cannot be written: {error.strerror} ({self._graph.parent}).") from error
-        self._session = _start_session(self._graph)
+        self._session = start_session(self._graph)
         self._tokenizer = load_tokenizer(folder)
 
     async def aclose(self) -> None:
@@ -137,7 +137,8 @@ def _write_graph(weights: Path, graph: Path) -> None:
         os.replace(part.name, graph)
 
 
-def _start_session(graph: Path) -> Any:
+def start_session(graph: Path) -> Any:
+    """An onnxruntime session on the processor."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -10,6 +10,7 @@ import numpy as np
 import ollama
 
 from database.documents import Vector
+from database.embedders.tasks import find_prefixes
 from database.errors import EmbedderError
 from database.tokens import estimate_tokens
 
@@ -24,9 +25,6 @@ MAX_TOKENS = 2048
 MARGIN = 1.1
 MIN_RATIO, MAX_RATIO = 0.3, 2.5
 """Bounds of what is believed of the server's token counts, as shares of our estimate."""
-
-PREFIXES = {"nomic-embed-text": ("search_document: ", "search_query: ")}
-"""Models that were trained to be told what a text is for: prefix of passages, prefix of questions."""
 
 PROBES = (
     "The report describes the company's results, risks and obligations during the last financial year.",
@@ -52,7 +50,7 @@ class OllamaEmbedder:
         self.name = f"ollama:{model}"
         self.max_tokens = MAX_TOKENS
         self._host, self._model, self._trust_env = host, model, trust_env
-        self._for_passages, self._for_questions = PREFIXES.get(model.partition(":")[0], ("", ""))
+        self._for_passages, self._for_questions = find_prefixes(model)
         self._client: ollama.AsyncClient | None = None
         self._context = MAX_TOKENS
         self._dimension = 0
