@@ -8,7 +8,7 @@ import aiohttp_cors
 from aiohttp import web
 
 from app.engine import Engine
-from app.handlers import chat, documents, health
+from app.handlers import chat, documents, health, models
 from app.handlers.page import add_page_routes
 from app.images import PageImages
 from app.keys import ANSWERS, ENGINE, IMAGES, SETTINGS, STOPPING
@@ -38,6 +38,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/gemini", chat.post_gemini)
     app.router.add_get("/health", health.get_health)
     app.router.add_get("/ready", health.get_ready)
+    app.router.add_get("/models", models.list_models)
     app.router.add_get("/documents", documents.list_documents)
     app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/file", documents.get_file)
     app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/pages/{number:\d{1,6}}.png", documents.get_page_image)

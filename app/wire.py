@@ -1,6 +1,6 @@
 """What a request may hold, as models that validate it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -10,6 +10,7 @@ from app.llms import Message
 
 MAX_HISTORY = 100
 MAX_FILTERED = 1000
+MAX_NAME = 200
 MAX_TOLD = 5
 """Wrong fields named in one message."""
 
@@ -37,7 +38,7 @@ class AskRequest(BaseModel):
     parametro: Any = None
     history: list[Turn] = Field(default_factory=list, max_length=MAX_HISTORY)
     filters: FilterModel = Field(default_factory=FilterModel)
-    model: StrictStr | None = None
+    model: Annotated[StrictStr, Field(max_length=MAX_NAME)] | None = None
     top_k: StrictInt | None = Field(default=None, ge=1, le=50)
     rewrite: StrictBool = True
 

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from app.errors import BadRequest, ModelUnavailable
 from app.events import Service, Token, Usage
 from app.llms import ChatRequest
-from app.llms.factory import Models, Probe
+from app.llms.factory import Models
+from app.llms.installed import Probe
 from app.settings import ServerSettings
 from tests.fakes.ollama import FakeOllama
 from tests.llm_contract import read_answer
@@ -145,8 +146,9 @@ async def test_a_question_may_name_its_model(fake: FakeOllama) -> None:
     models = make_models(fake.url, key="a-key")
     assert (await models.choose("default", "llama3.1:8b")).service.name == "ollama"
     assert isinstance(await models.choose("default", Quoter.model), Quoter)
-    assert (await models.choose("gemini", "gemini-2.5-flash")).service.name == "gemini"
-    for route, name in (("default", "gemini-2.5-flash"), ("gemini", "llama3.1:8b"), ("default", "gpt")):
+    for route in ("default", "gemini"):
+        assert (await models.choose(route, "gemini-2.5-flash")).service.name == "gemini"  # type: ignore[arg-type]
+    for route, name in (("gemini", "llama3.1:8b"), ("default", "gpt")):
         with pytest.raises(BadRequest, match=name):
             await models.choose(route, name)  # type: ignore[arg-type]
     await models.aclose()

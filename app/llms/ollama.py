@@ -6,7 +6,6 @@ relaying raw lines costs a fifth of parsing and writing them anew. There is a li
 (FIRST_TOKEN_TIMEOUT_S); none on the whole answer.
 """
 
-import asyncio
 import contextlib
 import ipaddress
 import json
@@ -15,16 +14,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import ollama
 
 from app.errors import ModelError
 from app.events import Service, Token, Usage
 from app.llms import ChatRequest
+from app.llms.ollama_client import OllamaClient
 from app.llms.ollama_errors import broken_off, explain, refused
 from app.llms.ollama_parts import LineSplitter, read_line, read_overflow
 from app.llms.tokens import Calibration
 from app.settings import ServerSettings
-from database.embedders.ollama import make_client
 from database.tokens import estimate_tokens
 
 MAX_ERROR_BODY = 64 * 1024
@@ -45,12 +43,12 @@ class OllamaLLM:
         self._settings = settings
         self._host = settings.ollama_host
         self._calibration = Calibration()
-        self._client: ollama.AsyncClient | None = None
+        self._client = OllamaClient(settings)
         self._session: aiohttp.ClientSession | None = None
 
     async def check(self) -> None:
         """Ask the server for the model; raises `ModelUnavailable`, `ModelMissing` or `ModelError`."""
-        client = await self._open_client()
+        client = await self._client.open()
         with explain(self._settings):
             shown = await client.show(self.model)
         if shown.capabilities and "completion" not in shown.capabilities:
@@ -82,21 +80,7 @@ class OllamaLLM:
         if self._session is not None:
             await self._session.close()
             self._session = None
-        if self._client is not None:
-            await self._client.close()  # type: ignore[no-untyped-call]
-            self._client = None
-
-    async def _open_client(self) -> ollama.AsyncClient:
-        if self._client is None:
-            timeout_s = self._settings.connect_timeout_s
-            self._client = await asyncio.to_thread(
-                make_client,
-                self._host,
-                trust_env=self._settings.ollama_trust_env,
-                connect_timeout_s=timeout_s,
-                read_timeout_s=timeout_s,
-            )
-        return self._client
+        await self._client.aclose()
 
     def _open_session(self) -> aiohttp.ClientSession:
         """One session for all answers. Each answer has a connection of its own, closed after it:

@@ -22,6 +22,7 @@ from tests.fakes.ollama_wire import (
     details,
     hashed_vector,
     last_line,
+    listing,
     overflow,
     refusal,
     token_line,
@@ -109,9 +110,9 @@ class FakeOllama:
     async def _version(self, _: web.Request) -> web.Response:
         return web.json_response({"version": "0.12.6"})
 
-    async def _tags(self, _: web.Request) -> web.Response:
-        models = [{"name": m.name, "model": m.name, "size": 1, "details": details(m)} for m in self.models.values()]
-        return web.json_response({"models": models})
+    async def _tags(self, request: web.Request) -> web.Response:
+        self.requests.append((request.path, {}))
+        return web.json_response({"models": [listing(model) for model in self.models.values()]})
 
     async def _show(self, request: web.Request) -> web.Response:
         model, _ = await self._read(request)

@@ -42,6 +42,14 @@ def details(model: FakeModel) -> dict[str, Any]:
     return {"format": "gguf", "family": model.family, "parameter_size": "8B", "quantization_level": "Q4_K_M"}
 
 
+def listing(model: FakeModel) -> dict[str, Any]:
+    """One model in the answer of `/api/tags`."""
+    digest = hashlib.sha256(repr(model).encode()).hexdigest()
+    modified_at = "2025-06-01T12:00:00.123456789-03:00"
+    head = {"name": model.name, "model": model.name, "modified_at": modified_at, "size": 4_920_753_328}
+    return {**head, "digest": digest, "details": details(model)}
+
+
 def refusal(kind: type[web.HTTPError], error: str) -> web.HTTPError:
     return kind(text=json.dumps({"error": error}), content_type="application/json")
 

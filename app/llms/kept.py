@@ -1,0 +1,33 @@
+"""A thing that takes a request to learn, such as whether a model is there: asked for once, kept a while."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+KEEP_S = 5.0
+"""What was learned counts this long, and longer after a slow request: six times what it took."""
+
+
+class Kept(Generic[T]):
+    """Calls `learn` once for all who wait, and not again for a few seconds, so that a service that is
+    away costs no connection attempt for each question."""
+
+    def __init__(self, learn: Callable[[], Awaitable[T]], keep_s: float = KEEP_S) -> None:
+        self._learn = learn
+        self._keep_s = keep_s
+        self._asking = asyncio.Lock()
+        self._valid_until = 0.0
+        self._learned: T
+
+    async def __call__(self) -> T:
+        """What was learned last, or is now."""
+        async with self._asking:
+            started = time.monotonic()
+            if started >= self._valid_until:
+                self._learned = await self._learn()
+                now = time.monotonic()
+                self._valid_until = now + max(self._keep_s, 6 * (now - started))
+            return self._learned
