@@ -9,6 +9,7 @@ import pytest
 
 from database.embedders import make_embedder
 from database.embedders.ollama import BATCH, MAX_TOKENS, OllamaEmbedder
+from database.embedders.tasks import find_prefixes
 from database.errors import EmbedderError
 from database.settings import IndexSettings
 from tests.fakes.ollama import BGE_M3, NOMIC, FakeModel, FakeOllama
@@ -83,6 +84,22 @@ async def test_prefixes_only_where_the_model_was_trained_with_them(fake: FakeOll
             await embedder.embed(["p"])
             await embedder.embed_query("q")
             assert [body["input"] for body in sent(fake)] == [[passage], [question]]
+
+
+@pytest.mark.parametrize(
+    ("model", "question"),
+    [
+        ("nomic-embed-text:v1.5", "search_query: "),
+        ("nomic-embed-text-v2-moe", "search_query: "),
+        ("someone/multilingual-e5-large:latest", "query: "),
+        ("snowflake-arctic-embed:335m", "Represent this sentence for searching relevant passages: "),
+        ("snowflake-arctic-embed2", "query: "),
+        ("bge-m3", ""),
+        ("bge-largest", ""),
+    ],
+)
+def test_prefixes_go_by_the_beginning_of_the_name(model: str, question: str) -> None:
+    assert find_prefixes(model)[1] == question
 
 
 async def test_the_prefix_takes_its_place_in_the_window(fake: FakeOllama) -> None:

@@ -191,6 +191,20 @@ async def test_filters_are_kept(retriever: Retriever) -> None:
     assert (await retriever.search("farol", 9, Filters(("c" * 64,)))).hits == []
 
 
+async def test_a_question_about_other_things_finds_nothing_relevant(retriever: Retriever, empty: SqliteStore) -> None:
+    record = await empty.read_index()
+    assert record is not None and {"pt", "en"} <= {*record.languages}
+    for question in ("Which treaty ended the Thirty Years War?", "Quantos gols Pelé marcou na Copa de 1970?"):
+        found = await retriever.find_passages(question, 3)
+        assert not found.relevant and len(found.hits) == 3
+
+
+async def test_passages_to_read_come_with_their_surroundings(retriever: Retriever) -> None:
+    found = await retriever.find_passages("What quarterly dividend did the board declare?", 3)
+    assert found.relevant and len(found.hits) == 3
+    assert all(hit.chunk.text.strip() in hit.context for hit in found.hits)
+
+
 async def test_top_k(retriever: Retriever) -> None:
     assert [len((await retriever.search("farol", n)).hits) for n in (1, 4, 50)] == [1, 4, 9]
 
