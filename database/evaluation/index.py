@@ -20,13 +20,15 @@ from database.errors import QuestionsError
 from database.evaluation.bounded import run_bounded
 from database.evaluation.corpus import Corpus, PassageCorpus, PassageDocument, PdfCorpus
 from database.index import SCHEMA, describe_index, make_record
-from database.build import AT_ONCE, Loader, LoadOptions
+from database.load import Loader, LoadOptions
 from database.lock import load_lock
 from database.readers import DocumentReader
 from database.report import Reporter
 from database.settings import IndexSettings
 from database.stores import Store, make_store
 
+AT_ONCE = 4
+"""Documents made of passages at the same time."""
 DATABASE = "acervo_eval_"
 """Throw-away databases on MongoDB begin with this."""
 VERSION = "1"
