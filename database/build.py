@@ -1,8 +1,9 @@
 """A document's pages to everything the store keeps of it: chunks, windows, vectors, language."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,10 @@ from database import analysis, chunking
 from database.documents import Contents, Document, Reading, Vector, Window
 from database.embedders import Embedder
 
+T = TypeVar("T")
+
+AT_ONCE = 4
+"""Documents in work at the same time: while one is embedded, others are read."""
 EMBED_ROWS = 256
 """Windows embedded at a time: between two such batches another document gets its turn."""
 LANGUAGE_CHARS = 20_000
@@ -49,3 +54,19 @@ class Builder:
             async with self._embedding:
                 parts.append(await self._embedder.embed([w.text for w in windows[start : start + EMBED_ROWS]]))
         return np.concatenate(parts)
+
+
+async def work_through(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Do `work` to every item, AT_ONCE of them at a time; the first failure ends the others and is raised."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: T) -> None:
+        async with places:
+            await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                group.create_task(one(item))
+    except ExceptionGroup as group_error:
+        raise group_error.exceptions[0] from None

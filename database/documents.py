@@ -98,7 +98,12 @@ class Document:
     @property
     def searchable(self) -> bool:
         """Whether searches and readers may see its contents."""
-        return self.visible and bool(self.version) and self.state in ("text", "layout", "ready")
+        return self.visible and self.whole
+
+    @property
+    def whole(self) -> bool:
+        """Whether contents were published that count."""
+        return bool(self.version) and self.state in ("text", "layout", "ready")
 
     @property
     def name(self) -> str:
@@ -175,6 +180,8 @@ class SearchQuery:
     grams: tuple[str, ...]
     filters: Filters = Filters()
     limit: int = 200
+    generation: int = 0
+    """The generation that was analysed for; 0 for whichever answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +233,11 @@ class IndexRecord:
     """Terms found in so many windows that searching for them costs much and tells little."""
     settled: bool = True
     """False while a load is at work and after one that was killed: languages and terms may be behind."""
+
+    @property
+    def made_by(self) -> tuple[object, ...]:
+        """What decides how contents are made: generations that agree in it hold the same."""
+        return (self.schema, self.embedder, self.dimension, self.chunker, self.analyser)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from database import analysis, chunking
 from database.documents import IndexRecord
 from database.embedders import Embedder
 from database.errors import IndexMismatch
-from database.stores import Store
+from database.stores import Generation
 
 SCHEMA = 1
 """Changes when the stores' layout changes."""
@@ -30,22 +30,31 @@ def check_record(record: IndexRecord, embedder: Embedder) -> None:
 
     The embedder need not be open: its dimension is compared where vectors meet.
     """
+    differing = _find_differences(record, embedder)
+    if differing:
+        raise IndexMismatch(
+            f"The index was made otherwise: {'; '.join(differing)}. Rebuild it with "
+            "`python database/main.py --reindex`, or go back to the settings that it was made with."
+        )
+
+
+def fits(record: IndexRecord, embedder: Embedder) -> bool:
+    """Whether an index was made as `check_record` wants it."""
+    return not _find_differences(record, embedder)
+
+
+def _find_differences(record: IndexRecord, embedder: Embedder) -> list[str]:
     wanted = {
         "schema": SCHEMA,
         "embedder": embedder.name,
         "chunker": chunking.FINGERPRINT,
         "analyser": analysis.FINGERPRINT,
     }
-    differing = [
+    return [
         f"{name} {getattr(record, name)!r}, now {value!r}"
         for name, value in wanted.items()
         if getattr(record, name) != value
     ]
-    if differing:
-        raise IndexMismatch(
-            f"The index was made otherwise: {'; '.join(differing)}. Rebuild it with "
-            "`python database/main.py --reindex`, or go back to the settings that it was made with."
-        )
 
 
 def check_dimension(record: IndexRecord, embedder: Embedder) -> None:
@@ -57,10 +66,10 @@ def check_dimension(record: IndexRecord, embedder: Embedder) -> None:
         )
 
 
-async def describe_index(store: Store, record: IndexRecord) -> None:
+async def describe_index(generation: Generation, record: IndexRecord) -> None:
     """Write the record of a whole index: with its languages and common terms, which questions are analysed with."""
-    sample = await store.sample_windows(SAMPLE)
-    languages = {d.language for d in await store.list_documents() if d.searchable and d.language}
+    sample = await generation.sample_windows(SAMPLE)
+    languages = {d.language for d in await generation.list_documents() if d.searchable and d.language}
     described = replace(
         record,
         languages=tuple(sorted(languages)),
@@ -68,4 +77,4 @@ async def describe_index(store: Store, record: IndexRecord) -> None:
         common_grams=analysis.find_common([w.grams for w in sample]),
         settled=True,
     )
-    await store.write_index(described)
+    await generation.write_index(described)

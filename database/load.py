@@ -13,21 +13,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from database import analysis, chunking
-from database.build import Builder
+from database.build import Builder, work_through
 from database.changes import find_changes, full_path
-from database.documents import Document, IndexRecord, Name
+from database.documents import Contents, Document, IndexRecord, Name
 from database.embedders import Embedder
 from database.errors import ReadError, SettingsError
 from database.files import Originals, drop_leftovers, find_files
-from database.index import check_dimension, check_record, describe_index, make_record
+from database.index import check_dimension, check_record, describe_index, fits, make_record
 from database.plan import KEPT, Job, Labels, Plan, Versions, make_plan, without
 from database.readers import DocumentReader
+from database.reindex import Rebuilder, find_source
 from database.report import Reporter, Summary
 from database.settings import IndexSettings
 from database.stores import Store
-
-AT_ONCE = 4
-"""Documents in work at the same time: while one is embedded, others are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +56,14 @@ class Loader:
     async def load(self, options: LoadOptions) -> Summary:
         """Bring the index up to date with `options.paths`. Raises `AcervoError` when nothing can be done."""
         started = time.monotonic()
+        rebuilt = None if options.dry_run else await self._rebuild(options.reindex)
         record = await self._read_record(options)
         documents = await self._store.list_documents()
-        if options.reindex:  # which has queued them, unless this is a dry run
+        if options.reindex and options.dry_run:
             documents = [replace(d, state="queued", version="") for d in documents]
         self._documents = {d.id: d for d in documents}
         plan, summary = await self._make_plan(options)
+        self._tell_rebuilt(rebuilt or [], summary)
         if not options.dry_run:
             await self._carry_out(plan, record, summary)
         summary.seconds = time.monotonic() - started
@@ -71,14 +71,33 @@ class Loader:
 
     async def _read_record(self, options: LoadOptions) -> IndexRecord | None:
         record = await self._store.read_index()
-        if record and options.reindex and not options.dry_run:
-            await self._embedder.open()
-            record = make_record(self._embedder)
-            await self._store.reset(record)
         if record and not options.dry_run:
             check_record(record, self._embedder)
             await self._store.prepare(record)
         return record
+
+    async def _rebuild(self, wanted: bool) -> list[Document]:
+        """Rebuild the index if that is wanted, or was begun with these settings and not finished."""
+        unfinished = await self._store.read_next()
+        begun = unfinished is not None and fits(unfinished, self._embedder)
+        if not (wanted or begun) or await self._store.read_index() is None:
+            return []
+        await self._embedder.open()
+        self._label = Labels(name for document in await self._store.list_documents() for name in document.names)
+
+        async def make(document: Document) -> tuple[Document, Contents]:
+            kept = self._originals.path(document.id)
+            return await self._build(Job(document, await asyncio.to_thread(find_source, document, kept)))
+
+        with self._reporter.running():
+            return await Rebuilder(self._store, make, self._versions).rebuild(make_record(self._embedder))
+
+    def _tell_rebuilt(self, rebuilt: Sequence[Document], summary: Summary) -> None:
+        for document in rebuilt:
+            self._count(document, summary)
+        named = {self._name(Job(document, None)) for document in rebuilt}
+        summary.reread = sorted(named | {*summary.reread})
+        summary.unchanged = [name for name in summary.unchanged if name not in named]
 
     async def _make_plan(self, options: LoadOptions) -> tuple[Plan, Summary]:
         missing = [str(path) for path in options.paths if not path.exists()]
@@ -138,23 +157,23 @@ class Loader:
         return record
 
     async def _work_through(self, jobs: Sequence[Job], summary: Summary) -> None:
-        places = asyncio.Semaphore(AT_ONCE)
-
         async def one(job: Job) -> None:
-            async with places:
-                try:
-                    await self._make(job, summary)
-                except ReadError as error:
-                    await self._skip(job, str(error), summary)
+            try:
+                await self._make(job, summary)
+            except ReadError as error:
+                await self._skip(job, str(error), summary)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for job in jobs:
-                    group.create_task(one(job))
-        except ExceptionGroup as group_error:  # the first failure ended the others
-            raise group_error.exceptions[0] from None
+        await work_through(jobs, one)
 
     async def _make(self, job: Job, summary: Summary) -> None:
+        document, contents = await self._build(job)
+        await self._store.publish(document, contents)
+        self._documents[document.id] = document
+        await self._drop_replaced(job)
+        self._count(document, summary)
+
+    async def _build(self, job: Job) -> tuple[Document, Contents]:
+        """A document as it is published. Raises `ReadError`."""
         original = self._originals.path(job.document.id)
         if job.source is not None:
             original = await asyncio.to_thread(self._originals.keep, job.source, job.document.id)
@@ -163,15 +182,14 @@ class Loader:
         )
         reading = replace(reading, title=reading.title if reading.title != original.stem else _stem(job))
         document, contents = await self._builder.build(job.document, reading)
-        document = replace(document, version=self._versions.contents)
-        await self._store.publish(document, contents)
-        self._documents[document.id] = document
-        await self._drop_replaced(job)
+        self._reporter.finished(self._name(job), f"{document.page_count} pages, {document.chunk_count} chunks")
+        return replace(document, version=self._versions.contents), contents
+
+    def _count(self, document: Document, summary: Summary) -> None:
         summary.pages += document.page_count
         summary.windows += document.window_count
         if document.notes:
-            summary.notes[self._name(job)] = list(document.notes)
-        self._reporter.finished(self._name(job), f"{document.page_count} pages, {document.chunk_count} chunks")
+            summary.notes[self._name(Job(document, None))] = list(document.notes)
 
     async def _skip(self, job: Job, reason: str, summary: Summary) -> None:
         """Record a file that cannot be read. What was loaded before from its place or its bytes stays."""

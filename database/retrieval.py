@@ -2,13 +2,15 @@
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from database.analysis import detect_language, grams, normalise, query_terms, words
 from database.context import SPARE, assemble
 from database.documents import Candidate, Candidates, Filters, Hit, IndexRecord, SearchQuery
 from database.embedders import Embedder
+from database.errors import StoreError
 from database.index import check_record
 from database.relevance import is_relevant, measure_coverage
 from database.rerankers import CANDIDATES as RERANKED
@@ -71,7 +73,32 @@ class Retriever:
 
     async def search(self, question: str, top_k: int, filters: Filters = Filters()) -> Found:  # noqa: B008
         """The `top_k` best chunks for `question`. Raises `IndexMismatch` or another `StoreError`."""
+        return await self._in_one_generation(partial(self._search, question, top_k, filters))
+
+    async def find_passages(self, question: str, top_k: int, filters: Filters = Filters()) -> Found:  # noqa: B008
+        """The `top_k` best passages to read: as `search`, without repetitions and with surroundings."""
+
+        async def find(record: IndexRecord | None) -> Found:
+            found = await self._search(question, SPARE * top_k, filters, record)
+            return replace(found, hits=await assemble(self._store, found.hits, top_k))
+
+        return await self._in_one_generation(find)
+
+    async def _in_one_generation(self, find: Callable[[IndexRecord | None], Awaitable[Found]]) -> Found:
+        """What `find` finds, again whenever the index was rebuilt under it."""
         record = await self._store.read_index()
+        while True:
+            try:
+                found = await find(record)
+            except StoreError:
+                if _generation(now := await self._store.read_index()) == _generation(record):
+                    raise
+            else:
+                if _generation(now := await self._store.read_index()) == _generation(record):
+                    return found
+            record = now
+
+    async def _search(self, question: str, top_k: int, filters: Filters, record: IndexRecord | None) -> Found:
         if record is None:
             return Found(question, detect_language(question), ())
         check_record(record, self._embedder)
@@ -90,11 +117,6 @@ class Retriever:
         relevant = is_relevant(measure_coverage(query, hits), language, record.languages)
         return Found(question, language, hits, relevant)
 
-    async def find_passages(self, question: str, top_k: int, filters: Filters = Filters()) -> Found:  # noqa: B008
-        """The `top_k` best passages to read: as `search`, without repetitions and with surroundings."""
-        found = await self.search(question, SPARE * top_k, filters)
-        return replace(found, hits=await assemble(self._store, found.hits, top_k))
-
     async def _analyse(self, question: str, record: IndexRecord, filters: Filters) -> SearchQuery:
         # Stemmed as the documents are: a Portuguese question to English documents meets English stems.
         language = detect_language(question, record.languages)
@@ -104,7 +126,12 @@ class Retriever:
             grams=query_terms(grams(question), frozenset(record.common_grams)),
             filters=filters,
             limit=CANDIDATES,
+            generation=record.generation,
         )
+
+
+def _generation(record: IndexRecord | None) -> int:
+    return record.generation if record else 0
 
 
 def _answer_language(question: str, record: IndexRecord) -> str:

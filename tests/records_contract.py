@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from database.documents import Document, IndexRecord, Name, Record
+from database.documents import IndexRecord, Record
 from database.errors import RecordConflict
 from database.stores import Store
 
@@ -104,10 +104,11 @@ class RecordsContract:
         got = sorted(record.id for record in claims if record)
         assert got == [f"{n:02}" for n in range(12)]
 
-    async def test_the_books_outlive_a_reset_and_reopening(self, store: Store, open_store: object) -> None:
+    async def test_the_books_outlive_generations_and_reopening(self, store: Store, open_store: object) -> None:
         (kept,) = await put(store, "1", open=True)
-        await store.put_document(Document("d" * 64, "t", (Name("pdf", "a.pdf"),), 1))
-        await store.reset(IndexRecord(1, "other", 4, "c", "a"))
+        await store.open_next(IndexRecord(1, "other", 4, "c", "a"))
+        await store.switch()
+        await store.drop_old()
         assert await store.get_record("job", "1") == kept
         again: Store = await open_store()  # type: ignore[operator]
         assert await again.list_records("job") == [kept]

@@ -393,19 +393,21 @@ def test_reindex_rebuilds_what_was_made_otherwise(home: Path, before: Index, loa
     assert sorted(planned["reread"]) == ["away.pdf", "farol.pdf", "in/keeper.pdf", "table.pdf"]
     report = load("--reindex")
     assert sorted(report["reread"]) == ["away.pdf", "farol.pdf", "in/keeper.pdf", "table.pdf"]
-    assert read_index(home / "data").same_as(whole)
+    assert report["unchanged"] == [] and report["windows"] == len(whole.windows)
+    assert read_index(home / "data").same_as(replace(whole, record=whole.record | {"generation": 2}))
     assert len(load()["unchanged"]) == 3
 
 
-def test_a_reindex_that_was_stopped_goes_on(home: Path, before: Index, load: Load) -> None:
-    async def stop_after_reset(store: SqliteStore) -> None:
+def test_a_load_finishes_an_unfinished_reindex(home: Path, before: Index, load: Load) -> None:
+    async def begin(store: SqliteStore) -> None:
         record = await store.read_index()
         assert record is not None
-        await store.reset(replace(record, languages=(), common_words=(), common_grams=()))
+        await store.open_next(replace(record, languages=(), common_words=(), common_grams=()))
 
-    run_store(home, stop_after_reset)
+    run_store(home, begin)
+    make_foreign(home, chunker="old/1")
     assert len(load()["reread"]) == 3
-    assert read_index(home / "data").same_as(before)
+    assert read_index(home / "data").same_as(replace(before, record=before.record | {"generation": 2}))
 
 
 def test_a_file_deleted_in_the_page_stays_out(

@@ -17,7 +17,7 @@ from database.errors import StoreError
 from database.settings import ROOT
 from database.stores.matrix import VectorMatrix, VectorRows
 from database.stores.sqlite import THREADS, SqliteStore
-from tests.store_contract import (
+from tests.store_documents import (
     RECORD,
     ask,
     found_anywhere,
@@ -32,7 +32,7 @@ PUBLISH = """
 import asyncio, sys
 from pathlib import Path
 from database.stores.sqlite import SqliteStore
-from tests.store_contract import make_document
+from tests.store_documents import make_document
 
 async def main(path, key, version, *texts):
     store = SqliteStore(Path(path))
@@ -181,7 +181,7 @@ def test_a_process_that_dies_while_it_writes_leaves_the_old_whole(path: Path) ->
 import os, sqlite3, sys
 from pathlib import Path
 from database.stores.sqlite_file import IndexFile
-from tests.store_contract import make_document
+from tests.store_documents import make_document
 file = IndexFile(Path({str(path)!r}))
 file.create()
 with file._transaction() as db:

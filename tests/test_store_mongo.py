@@ -25,11 +25,10 @@ from database.stores import Store, make_store
 from database.stores.mongo_client import address_of, client_options
 from database.stores.mongo_definitions import TEXT_DEFINITION, vector_definition
 from tests.fakes.mongod import FakeMongod
-from tests.store_contract import (
+from tests.store_contract import OpenStore, StoreContract
+from tests.store_documents import (
     DIMENSION,
     RECORD,
-    OpenStore,
-    StoreContract,
     ask,
     digest,
     found_anywhere,

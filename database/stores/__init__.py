@@ -19,7 +19,35 @@ from database.documents import (
 from database.settings import IndexSettings
 
 
-class Store(Protocol):
+class Generation(Protocol):
+    """Contents of all documents, made by one embedder, chunker and analyser, with their index record.
+
+    Every `Store` is the one that answers; `Store.open_next` gives the one that is made beside it.
+    """
+
+    async def wait_until_searchable(self, document_ids: Sequence[str]) -> None:
+        """Return when searches find these documents' windows (MongoDB lags; SQLite does not)."""
+
+    async def write_index(self, record: IndexRecord) -> None:
+        """Replace the index record."""
+
+    async def list_documents(self) -> list[Document]:
+        """Every document, excluded and failed ones included, ordered by id."""
+
+    async def put_document(self, document: Document) -> None:
+        """Write a record alone (queued or failed, or other names); contents stay as they are."""
+
+    async def publish(self, document: Document, contents: Contents) -> None:
+        """Write contents under `document.version`, then the record (the commit), then drop what
+        other versions left. Readers see the old whole or the new whole. Repeating is harmless.
+        Contents without vectors are found by words and grams only."""
+
+    async def sample_windows(self, limit: int) -> list[Window]:
+        """The `limit` windows with the smallest ids. Ids are hashes, so this is a fixed random
+        sample, the same on every store."""
+
+
+class Store(Generation, Protocol):
     """Documents, pages, chunks and windows, and the three views that search the windows.
 
     A document's record is the commit: searches and reads see only windows, chunks and pages of
@@ -42,32 +70,11 @@ class Store(Protocol):
     async def prepare(self, record: IndexRecord) -> None:
         """Make searching possible for this dimension (MongoDB: create the search indexes)."""
 
-    async def wait_until_searchable(self, document_ids: Sequence[str]) -> None:
-        """Return when searches find these documents' windows (MongoDB lags; SQLite does not)."""
-
     async def read_index(self) -> IndexRecord | None:
         """The index record, or None in a fresh store."""
 
-    async def write_index(self, record: IndexRecord) -> None:
-        """Replace the index record."""
-
-    async def reset(self, record: IndexRecord) -> None:
-        """Start a new index: drop all contents, keep every document's record and names as
-        `queued` with an empty version, and write `record`."""
-
-    async def list_documents(self) -> list[Document]:
-        """Every document, excluded and failed ones included, ordered by id."""
-
     async def get_document(self, document_id: str) -> Document | None:
         """One document by id."""
-
-    async def put_document(self, document: Document) -> None:
-        """Write a record alone (queued or failed, or other names); contents stay as they are."""
-
-    async def publish(self, document: Document, contents: Contents) -> None:
-        """Write contents under `document.version`, then the record (the commit), then drop what
-        other versions left. Readers see the old whole or the new whole. Repeating is harmless.
-        Contents without vectors are found by words and grams only."""
 
     async def remove_document(self, document_id: str) -> None:
         """Make it unfindable at once (the record goes first), then drop its contents."""
@@ -84,15 +91,26 @@ class Store(Protocol):
     async def search(self, query: SearchQuery) -> Candidates:
         """Each view's best windows of visible, published documents, best first, ties by id."""
 
-    async def sample_windows(self, limit: int) -> list[Window]:
-        """The `limit` windows with the smallest ids. Ids are hashes, so this is a fixed random
-        sample, the same on every store."""
-
     async def count(self) -> Counts:
         """Searchable documents, their chunks and windows."""
 
+    async def read_next(self) -> IndexRecord | None:
+        """The record of the generation that is being made beside the one that answers, if one is."""
+
+    async def open_next(self, record: IndexRecord) -> Generation:
+        """The generation that `record` describes, as yet unseen: the unfinished one if it has the
+        same `made_by`, which is dropped otherwise, or else an empty one. Its `put_document` and
+        `publish` leave names alone and pass over documents that have been removed meanwhile."""
+
+    async def switch(self) -> None:
+        """Let the next generation answer, whole and at once. Names are those of now; documents that
+        it lacks are queued. The one before is no longer seen."""
+
+    async def drop_old(self) -> bool:
+        """Drop what the generations before the one that answers left; whether there was anything."""
+
     async def get_record(self, kind: str, record_id: str) -> Record | None:
-        """One entry of the books, which `reset` leaves as they are."""
+        """One entry of the books, which no generation of the index touches."""
 
     async def list_records(self, kind: str, *, after: str = "", limit: int = 1000) -> list[Record]:
         """At most `limit` entries of a kind with ids past `after`, by id."""

@@ -5,8 +5,8 @@ Collections: `documents` (the records, whose `release` says which contents count
 """
 
 import asyncio
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from database.documents import (
     Candidates,
@@ -20,24 +20,18 @@ from database.documents import (
     SearchQuery,
     Window,
 )
-from database.errors import StoreError
+from database.errors import GenerationGone
 from database.settings import IndexSettings
-from database.stores import mongo_rows as rows
+from database.stores import Generation
 from database.stores.mongo_client import Connection
 from database.stores.mongo_contents import ContentsRows
-from database.stores.mongo_errors import REBUILD
-from database.stores.mongo_index import SearchIndexes
+from database.stores.mongo_generation import MongoGeneration
+from database.stores.mongo_generations import Generations
 from database.stores.mongo_records import RecordRows
-from database.stores.mongo_rows import Row
-from database.stores.mongo_search import Searcher, read_releases
+from database.stores.mongo_rows import Row, Shelf
+from database.stores.mongo_search import TRIES, Searcher
 
-INDEXES: dict[str, tuple[str | list[tuple[str, int]], ...]] = {
-    "documents": ("searchable",),
-    "pages": ("document_id", "release"),
-    "chunks": ("document_id", "release", "chunk_id"),
-    "windows": ("document_id", "release", "window_id"),
-    "books": ([("kind", 1), ("id", 1)],),
-}
+T = TypeVar("T")
 
 
 class MongoStore:
@@ -47,9 +41,7 @@ class MongoStore:
 
     def __init__(self, settings: IndexSettings):
         self._connection = Connection(settings)
-        self._indexes = SearchIndexes(self._connection, settings.index_ready_timeout_s)
-        self._searcher = Searcher(self._connection)
-        self._contents = ContentsRows(self._connection)
+        self._generations = Generations(self._connection, settings.index_ready_timeout_s)
         self._records = RecordRows(self._connection)
 
     async def open(self) -> None:
@@ -58,130 +50,118 @@ class MongoStore:
         A store whose server is away raises `StoreUnavailable` here and works once the server is there.
         """
         await self._connection.open()
-        await self._create_collections()
-
-    async def _create_collections(self) -> None:
-        for name, fields in INDEXES.items():
-            for field in fields:
-                await self._connection.call(partial(self._connection.database[name].create_index, field))
+        await self._records.create()
+        await (await self._answering()).create()
 
     async def aclose(self) -> None:
         """Close the connections."""
         await asyncio.to_thread(self._connection.close)
 
+    async def _answering(self) -> MongoGeneration:
+        return await self._generations.answering()
+
+    async def _read(self, read: Callable[[Shelf], Awaitable[T]]) -> T:
+        """What `read` gives in a generation that answers before and after."""
+        for tries_left in reversed(range(TRIES)):
+            shelf = (await self._answering()).shelf
+            found = await read(shelf)
+            if not tries_left or (await self._answering()).shelf == shelf:
+                return found
+        raise AssertionError("the last try returns")
+
     async def check(self) -> None:
         """Tell apart: no server, login refused, no search process, no index, not ready, other dimension."""
         await self._connection.call(lambda: self._connection.database.command("ping"))
         record = await self.read_index()
-        await self._indexes.require_ready(record.dimension if record else None)
+        await (await self._answering()).indexes.require_ready(record.dimension if record else None)
 
     async def prepare(self, record: IndexRecord) -> None:
         """Create the search indexes and wait until they answer."""
-        await self._create_collections()
-        await self._indexes.create(record.dimension)
+        await (await self._answering()).prepare(record.dimension)
 
     async def wait_until_searchable(self, document_ids: Sequence[str]) -> None:
         """Wait until mongot has taken in the windows of these documents."""
-        releases = await read_releases(self._connection, document_ids)
-        record = await self.read_index()
-        if record is not None:
-            await self._indexes.wait_for(list(releases.values()), record.dimension)
+        await (await self._answering()).wait_until_searchable(document_ids)
 
     async def read_index(self) -> IndexRecord | None:
         """The index record, or None in a fresh store."""
-        found = await self._connection.find("index", {"_id": "record"})
-        return rows.read_record(found[0]) if found else None
+        return (await self._generations.read()).answering
 
     async def write_index(self, record: IndexRecord) -> None:
         """Replace the index record."""
-        await self._connection.replace("index", rows.record_row(record))
-
-    async def reset(self, record: IndexRecord) -> None:
-        """Queue every document again, without contents. The search indexes go: `prepare` makes them anew."""
-        fields: Row = {"release": "", "searchable": False, "record.state": "queued", "record.version": ""}
-        documents = self._connection.database["documents"]
-        await self._connection.call(lambda: documents.update_many({}, {"$set": fields}))
-        await self._contents.drop()
-        await self._create_collections()
-        await self.write_index(record)
+        await (await self._answering()).write_index(record)
 
     async def list_documents(self) -> list[Document]:
         """Every record, by id."""
-        found = await self._connection.find("documents", {}, sort=[("_id", 1)])
-        return [rows.read_document(row) for row in found]
+        return await (await self._answering()).list_documents()
 
     async def get_document(self, document_id: str) -> Document | None:
         """One record."""
-        found = await self._connection.find("documents", {"_id": document_id})
-        return rows.read_document(found[0]) if found else None
+        return await (await self._answering()).get_document(document_id)
 
     async def put_document(self, document: Document) -> None:
         """Write a record alone."""
-        await self._connection.replace("documents", rows.document_row(document))
+        await (await self._answering()).put_document(document)
 
     async def publish(self, document: Document, contents: Contents) -> None:
-        """Write contents, commit, drop other versions' contents.
-
-        Where readers see an older version, that one stays until mongot has taken in the new one.
-        """
-        await self._check_contents(document, contents)
-        release = rows.release_of(document.id, document.version)
-        published = await read_releases(self._connection, [document.id])
-        if published.get(document.id) != release:
-            # A killed attempt may have left rows, and perhaps others than will be written now.
-            await self._contents.delete({"release": release})
-        await self._contents.write(document, contents)
-        if published.get(document.id, release) != release:
-            await self._indexes.wait_for([release], 0 if contents.vectors is None else contents.vectors.shape[1])
-        await self.put_document(document)
-        await self._contents.delete({"document_id": document.id, "release": {"$ne": release}})
-
-    async def _check_contents(self, document: Document, contents: Contents) -> None:
-        if not document.version:
-            raise StoreError(f"{document.id} cannot be published without a version.")
-        if contents.vectors is None:
-            return
-        if contents.vectors.ndim != 2 or len(contents.vectors) != len(contents.windows):
-            raise StoreError(f"{len(contents.windows)} windows came with vectors of shape {contents.vectors.shape}.")
-        record = await self.read_index()
-        dimension = contents.vectors.shape[1]
-        if record is not None and contents.windows and record.dimension != dimension:
-            raise StoreError(
-                f"The index holds vectors of {record.dimension} dimensions, these have {dimension}. "
-                f"Rebuild it with `{REBUILD}`, or set EMBEDDER back."
-            )
+        """Write contents, commit, drop other versions' contents."""
+        await (await self._answering()).publish(document, contents)
 
     async def remove_document(self, document_id: str) -> None:
-        """Delete the record, then the contents."""
+        """Delete the record, then the contents, also those that do not answer yet."""
         await self._connection.delete("documents", {"_id": document_id})
-        await self._contents.delete({"document_id": document_id})
+        for contents in await self._generations.all_contents():
+            await contents.delete({"document_id": document_id})
 
     async def sweep(self) -> int:
         """Delete contents that no record names."""
-        return await self._contents.sweep()
+        return await (await self._answering()).contents.sweep()
 
     async def get_page(self, document_id: str, number: int) -> Page | None:
         """One page of a searchable document."""
-        return await self._contents.get_page(document_id, number)
+        return await self._read(lambda shelf: ContentsRows(self._connection, shelf).get_page(document_id, number))
 
     async def get_chunks(self, chunk_ids: Sequence[str]) -> list[Chunk]:
         """Chunks of searchable documents in the order asked."""
-        return await self._contents.get_chunks(chunk_ids)
+        return await self._read(lambda shelf: ContentsRows(self._connection, shelf).get_chunks(chunk_ids))
 
     async def search(self, query: SearchQuery) -> Candidates:
         """Search the three views, all of the same moment."""
-        return await self._searcher.search(query)
+
+        async def search(shelf: Shelf) -> Candidates:
+            if query.generation not in (0, shelf.generation):
+                raise GenerationGone("The index was rebuilt meanwhile. Ask again.")
+            return await Searcher(self._connection, shelf).search(query)
+
+        return await self._read(search)
 
     async def sample_windows(self, limit: int) -> list[Window]:
         """The searchable windows with the smallest ids."""
-        return await self._contents.sample_windows(limit)
+        return await (await self._answering()).sample_windows(limit)
 
     async def count(self) -> Counts:
         """Searchable documents, their chunks and windows."""
-        sums = {name: {"$sum": f"${name}_count"} for name in ("chunk", "window")}
+        shelf = (await self._answering()).shelf
+        sums = {name: {"$sum": f"${shelf.name(f'{name}_count')}"} for name in ("chunk", "window")}
         totals: Row = {"_id": None, "documents": {"$sum": 1}, **sums}
-        found = await self._connection.aggregate("documents", [{"$match": {"searchable": True}}, {"$group": totals}])
+        found = await self._connection.aggregate("documents", [{"$match": shelf.seen}, {"$group": totals}])
         return Counts(found[0]["documents"], found[0]["chunk"], found[0]["window"]) if found else Counts(0, 0, 0)
+
+    async def read_next(self) -> IndexRecord | None:
+        """The next generation's record."""
+        return (await self._generations.read()).next
+
+    async def open_next(self, record: IndexRecord) -> Generation:
+        """The next generation, as a killed rebuilding left it or empty."""
+        return await self._generations.open_next(record)
+
+    async def switch(self) -> None:
+        """Let the next generation answer, by writing the index record."""
+        await self._generations.switch()
+
+    async def drop_old(self) -> bool:
+        """Drop what other generations left."""
+        return await self._generations.drop_old()
 
     async def get_record(self, kind: str, record_id: str) -> Record | None:
         """One entry of the books."""

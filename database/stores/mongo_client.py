@@ -134,5 +134,11 @@ class Connection:
         result = await self.call(lambda: self.database[name].delete_many(query))
         return result.deleted_count
 
+    async def drop_index(self, name: str, index: str) -> None:
+        """Drop an ordinary index of a collection, if it is there."""
+        there = await self.call(self.database[name].index_information)
+        if index in there:
+            await self.call(lambda: self.database[name].drop_index(index))
+
     def _explain(self, error: PyMongoError | BSONError) -> StoreError:
         return explain(error, self.address, self.timeout_s)

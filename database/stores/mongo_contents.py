@@ -9,7 +9,7 @@ from pymongo import ReplaceOne
 from database.documents import Chunk, Contents, Document, Page, Window
 from database.stores import mongo_rows as rows
 from database.stores.mongo_client import Connection
-from database.stores.mongo_rows import Row
+from database.stores.mongo_rows import Row, Shelf
 from database.stores.mongo_search import TRIES, read_releases
 
 if TYPE_CHECKING:
@@ -25,20 +25,22 @@ def _import_writer() -> Callable[["Collection[Row]", Document, Contents], None]:
 
 
 class ContentsRows:
-    """The rows of contents over one connection."""
+    """The rows of one generation's contents over one connection."""
 
-    def __init__(self, connection: Connection):
-        self._connection = connection
+    def __init__(self, connection: Connection, shelf: Shelf):
+        self._connection, self._shelf = connection, shelf
+        self.names = [shelf.name(name) for name in COLLECTIONS]
+        self._pages, self._chunks, self._windows = self.names
 
     async def write(self, document: Document, contents: Contents) -> None:
         """Write all rows of a document under its version. Writing them again replaces them."""
-        await self._replace("pages", rows.page_rows(document, contents.pages))
-        await self._replace("chunks", rows.chunk_rows(document, contents.chunks))
+        await self._replace(self._pages, rows.page_rows(document, contents.pages))
+        await self._replace(self._chunks, rows.chunk_rows(document, contents.chunks))
         if contents.vectors is None:
-            await self._replace("windows", rows.plain_rows(document, contents))
+            await self._replace(self._windows, rows.plain_rows(document, contents))
             return
         write_windows = await asyncio.to_thread(_import_writer)
-        windows = self._connection.database["windows"].delegate
+        windows = self._connection.database[self._windows].delegate
         await self._connection.call(lambda: asyncio.to_thread(write_windows, windows, document, contents))
 
     async def _replace(self, name: str, written: Sequence[Row]) -> None:
@@ -49,20 +51,21 @@ class ContentsRows:
 
     async def delete(self, query: Row) -> int:
         """Delete the rows that meet a query in every collection; how many windows went."""
-        return [await self._connection.delete(name, query) for name in COLLECTIONS][-1]
+        return [await self._connection.delete(name, query) for name in self.names][-1]
 
     async def drop(self) -> None:
-        """Drop the collections, and with `windows` the search indexes."""
-        for name in COLLECTIONS:
+        """Drop the collections, and with that of windows its search indexes."""
+        for name in self.names:
             await self._connection.call(self._connection.database[name].drop)
 
     async def sweep(self) -> int:
         """Delete the rows of releases that no record names; how many windows went."""
-        documents = await self._connection.find("documents", {}, projection={"release": 1})
-        kept = {row["release"] for row in documents}
-        return [await self._sweep(name, kept) for name in COLLECTIONS][-1]
+        field = self._shelf.name("release")
+        documents = await self._connection.find("documents", {}, projection={field: 1})
+        kept = {row.get(field) for row in documents}
+        return [await self._sweep(name, kept) for name in self.names][-1]
 
-    async def _sweep(self, name: str, kept: set[str]) -> int:
+    async def _sweep(self, name: str, kept: set[str | None]) -> int:
         pipeline: list[Row] = [{"$sort": {"release": 1}}, {"$group": {"_id": "$release"}}]
         groups = await self._connection.aggregate(name, pipeline)
         orphans = [group["_id"] for group in groups if group["_id"] not in kept]
@@ -71,13 +74,13 @@ class ContentsRows:
     async def get_page(self, document_id: str, number: int) -> Page | None:
         """One page of a searchable document."""
         for _ in range(TRIES):
-            releases = await read_releases(self._connection, [document_id])
+            releases = await read_releases(self._connection, self._shelf, [document_id])
             if not releases:
                 return None
             page_id = rows.page_id(releases[document_id], number)
-            if found := await self._connection.find("pages", {"_id": page_id}):
+            if found := await self._connection.find(self._pages, {"_id": page_id}):
                 return rows.read_page(found[0])
-            if await read_releases(self._connection, [document_id]) == releases:
+            if await read_releases(self._connection, self._shelf, [document_id]) == releases:
                 return None  # not replaced while it was read: the document has no such page
         return None
 
@@ -85,8 +88,8 @@ class ContentsRows:
         """Chunks of searchable documents in the order asked."""
         chunks: dict[str, Chunk] = {}
         for _ in range(TRIES):
-            found = await self._connection.find("chunks", {"chunk_id": {"$in": list(chunk_ids)}})
-            releases = await read_releases(self._connection, list({row["document_id"] for row in found}))
+            found = await self._connection.find(self._chunks, {"chunk_id": {"$in": list(chunk_ids)}})
+            releases = await read_releases(self._connection, self._shelf, list({row["document_id"] for row in found}))
             current = [row for row in found if releases.get(row["document_id"]) == row["release"]]
             chunks = {row["chunk_id"]: rows.read_chunk(row) for row in current}
             if not any(row["document_id"] in releases and row["chunk_id"] not in chunks for row in found):
@@ -95,13 +98,14 @@ class ContentsRows:
 
     async def sample_windows(self, limit: int) -> list[Window]:
         """The windows with the smallest ids of searchable documents."""
-        documents = await self._connection.find("documents", {"searchable": True}, projection={"release": 1})
-        releases = {row["release"] for row in documents}
+        field = self._shelf.name("release")
+        documents = await self._connection.find("documents", self._shelf.seen, projection={field: 1})
+        releases = {row[field] for row in documents}
         return await self._connection.call(lambda: self._sample(releases, limit))
 
     async def _sample(self, releases: set[str], limit: int) -> list[Window]:
         sample: list[Window] = []
-        cursor = self._connection.database["windows"].find({}, {"embedding": 0}).sort("window_id", 1)
+        cursor = self._connection.database[self._windows].find({}, {"embedding": 0}).sort("window_id", 1)
         async for row in cursor:
             if len(sample) == limit:
                 break

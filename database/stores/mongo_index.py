@@ -53,13 +53,14 @@ class _IndexMissing(IndexNotReady):
 class SearchIndexes:
     """The search indexes of one collection of windows."""
 
-    def __init__(self, connection: Connection, timeout_s: float):
+    def __init__(self, connection: Connection, timeout_s: float, name: str):
         self._connection = connection
         self._timeout_s = timeout_s
+        self._name = name
 
     @property
     def _windows(self) -> "MotorCollection":
-        return self._connection.database["windows"]
+        return self._connection.database[self._name]
 
     async def create(self, dimension: int) -> None:
         """Make what is missing and wait until both answer. Raises `IndexMismatch` for another dimension."""
@@ -92,7 +93,7 @@ class SearchIndexes:
 
     async def _wait_for_batch(self, releases: Sequence[str], dimension: int) -> None:
         query = {"release": {"$in": list(releases)}, "last": True}
-        written = await self._connection.find("windows", query, projection={"release": 1, "embedded": 1})
+        written = await self._connection.find(self._name, query, projection={"release": 1, "embedded": 1})
         missing = {row["release"]: row.get("embedded", True) for row in written}
 
         async def all_found() -> bool:
@@ -116,7 +117,7 @@ class SearchIndexes:
 
     async def _find(self, stage: Row, limit: int = 0) -> set[str]:
         pipeline = [stage, *([{"$limit": limit}] if limit else []), {"$project": {"_id": 0, "release": 1}}]
-        rows = await self._connection.aggregate("windows", pipeline)
+        rows = await self._connection.aggregate(self._name, pipeline)
         return {row["release"] for row in rows}
 
     async def _list(self) -> dict[str, Row]:

@@ -29,6 +29,10 @@ class RecordRows:
     def _books(self) -> "MotorCollection":
         return self._connection.database[BOOKS]
 
+    async def create(self) -> None:
+        """Create the collection's index."""
+        await self._connection.call(lambda: self._books.create_index([("kind", 1), ("id", 1)]))
+
     async def get(self, kind: str, record_id: str) -> Record | None:
         """One entry, or None."""
         found = await self._connection.find(BOOKS, {"_id": _key(kind, record_id)})

@@ -6,12 +6,14 @@ Every row of contents carries its `release`: document id and version in one toke
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from database.documents import Chunk, Contents, Document, IndexRecord, Page, Window
+from database.stores.generations import carry_over
 
 Row = dict[str, Any]
 
@@ -26,26 +28,55 @@ def release_of(document_id: str, version: str) -> str:
     return f"{document_id}:{version}" if version else ""
 
 
-def document_row(document: Document) -> Row:
-    """A record, with what searches need to know of it."""
-    return {
-        "_id": document.id,
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where a generation lies: the first in plain collections and fields of `documents`, others in their own."""
+
+    generation: int
+
+    def name(self, plain: str) -> str:
+        """The name of a collection, or of a field of `documents`, in this generation."""
+        return plain if self.generation == 1 else f"{plain}_{self.generation}"
+
+    @property
+    def seen(self) -> Row:
+        """What rows of `documents` meet whose contents may be seen."""
+        return {"hidden": {"$ne": True}, self.name("searchable"): True}
+
+
+FIELDS = ("release", "searchable", "chunk_count", "window_count", "record")
+"""Of `documents`, for each generation its own."""
+
+
+def document_fields(document: Document, shelf: Shelf) -> Row:
+    """What one generation has of a document, with what searches need to know of it."""
+    fields = {
         "release": release_of(document.id, document.version),
-        "searchable": document.searchable,
+        "searchable": document.whole,
         "chunk_count": document.chunk_count,
         "window_count": document.window_count,
         "record": _DOCUMENT.dump_python(document),
     }
+    return {shelf.name(name): value for name, value in fields.items()}
 
 
-def read_document(row: Mapping[str, Any]) -> Document:
-    """The record in a row of `documents`."""
-    return _DOCUMENT.validate_python(row["record"])
+def name_fields(document: Document) -> Row:
+    """Where its bytes were found, which is the same in all generations."""
+    return {"names": _DOCUMENT.dump_python(document)["names"], "hidden": not document.visible}
 
 
-def record_row(record: IndexRecord) -> Row:
-    """The index record; the only row of its collection."""
-    return {"_id": "record", "record": _RECORD.dump_python(record)}
+def read_document(row: Mapping[str, Any], shelf: Shelf) -> Document:
+    """A row of `documents` as one generation has it, or as it will once that one takes it over."""
+    known = row.get(shelf.name("record"))
+    if known is None:
+        known = next(value for name, value in row.items() if name.startswith("record"))
+    document = _DOCUMENT.validate_python(known | {"names": row.get("names", known["names"])})
+    return document if shelf.name("record") in row else carry_over(document, None)
+
+
+def record_row(record: IndexRecord, key: str = "record") -> Row:
+    """The index record, or, as "next", that of the generation being made."""
+    return {"_id": key, "record": _RECORD.dump_python(record)}
 
 
 def read_record(row: Mapping[str, Any]) -> IndexRecord:

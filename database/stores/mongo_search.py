@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from database.documents import Candidate, Candidates, Filters, SearchQuery
 from database.stores.mongo_client import Connection
 from database.stores.mongo_definitions import TEXT_INDEX, vector_stage
-from database.stores.mongo_rows import Row
+from database.stores.mongo_rows import Row, Shelf
 
 MAX_RELEASES = 1000
 MAX_TERMS = 1000
@@ -54,18 +54,19 @@ class Scope:
         return {"mustNot": [{"in": {"path": "document_id", "value": list(self.hidden)}}]} if self.hidden else {}
 
 
-async def read_releases(connection: Connection, document_ids: Sequence[str]) -> dict[str, str]:
+async def read_releases(connection: Connection, shelf: Shelf, document_ids: Sequence[str]) -> dict[str, str]:
     """Of these documents those that may be seen, with the release that counts."""
-    query = {"_id": {"$in": list(document_ids)}, "searchable": True}
-    rows = await connection.find("documents", query, projection={"release": 1})
-    return {row["_id"]: row["release"] for row in rows}
+    query, field = {"_id": {"$in": list(document_ids)}, **shelf.seen}, shelf.name("release")
+    rows = await connection.find("documents", query, projection={field: 1})
+    return {row["_id"]: row[field] for row in rows}
 
 
 class Searcher:
-    """Runs `SearchQuery`s over one connection."""
+    """Runs `SearchQuery`s on one generation over one connection."""
 
-    def __init__(self, connection: Connection):
-        self._connection = connection
+    def __init__(self, connection: Connection, shelf: Shelf):
+        self._connection, self._shelf = connection, shelf
+        self._release = shelf.name("release")
 
     async def search(self, query: SearchQuery) -> Candidates:
         """Each view's best windows of searchable documents."""
@@ -75,7 +76,7 @@ class Searcher:
             if not scope.releases:
                 return Candidates()
             views = await self._run_views(query, scope)
-            current = await read_releases(self._connection, _documents(views))
+            current = await read_releases(self._connection, self._shelf, _documents(views))
             same = await self._unchanged(scope, views, current)
             views = [[row for row in rows if current.get(row["document_id"]) == row["release"]] for rows in views]
             if same:
@@ -86,14 +87,16 @@ class Searcher:
     async def _read_scope(self, filters: Filters) -> Scope:
         chosen: Row = {"_id": {"$in": list(filters.documents)}} if filters.documents else {}
         limit = 0 if filters.documents else MAX_RELEASES + 1
-        fields = {"release": 1, "window_count": 1}
-        query = {"searchable": True, **chosen}
+        count = self._shelf.name("window_count")
+        fields = {self._release: 1, count: 1}
+        query = {**self._shelf.seen, **chosen}
         rows = await self._connection.find("documents", query, projection=fields, limit=limit)
-        releases = {row["_id"]: row["release"] for row in rows}
+        releases = {row["_id"]: row[self._release] for row in rows}
         if filters.documents or len(rows) <= MAX_RELEASES:
-            few = sum(row["window_count"] for row in rows) < EXACT_WINDOWS
+            few = sum(row[count] for row in rows) < EXACT_WINDOWS
             return Scope(releases, complete=True, exact=few or bool(filters.documents))
-        query = {"searchable": False, "release": {"$ne": ""}}
+        unseen = [{"hidden": True}, {self._shelf.name("searchable"): False}]
+        query = {"$or": unseen, self._release: {"$nin": ["", None]}}
         hidden = await self._connection.find("documents", query, projection=["_id"], limit=MAX_RELEASES)
         return Scope(releases, complete=False, exact=False, hidden=tuple(row["_id"] for row in hidden))
 
@@ -101,7 +104,7 @@ class Searcher:
         """Whether the documents seen still are as they were when the search began."""
         if not scope.complete:
             return all(current.get(r["document_id"], r["release"]) == r["release"] for rows in views for r in rows)
-        now = await read_releases(self._connection, list(scope.releases))
+        now = await read_releases(self._connection, self._shelf, list(scope.releases))
         return now == scope.releases
 
     async def _run_views(self, query: SearchQuery, scope: Scope) -> list[Rows]:
@@ -134,7 +137,7 @@ class Searcher:
         fields: Row = {"_id": 0, "window_id": 1, "chunk_id": 1, "document_id": 1, "release": 1}
         pipeline = [*pipeline, {"$project": fields | {"score": {"$meta": score}}}]
         time_ms = int(self._connection.timeout_s * 1000)
-        return await self._connection.aggregate("windows", pipeline, maxTimeMS=time_ms)
+        return await self._connection.aggregate(self._shelf.name("windows"), pipeline, maxTimeMS=time_ms)
 
 
 def _documents(views: Sequence[Rows]) -> list[str]:

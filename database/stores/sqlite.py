@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -21,6 +20,8 @@ from database.documents import (
     Window,
 )
 from database.errors import StoreError
+from database.stores import Generation
+from database.stores.sqlite_generations import GenerationsFile, SqliteGeneration
 from database.stores.sqlite_records import RecordsFile
 
 P = ParamSpec("P")
@@ -30,22 +31,28 @@ THREADS = 4
 """Questions searched at the same time; SQLite and numpy let go of the interpreter while they work."""
 
 
+class StoreFile(RecordsFile, GenerationsFile):
+    """The whole file."""
+
+
 class SqliteStore:
     """The `Store` in the file `path`; `database.stores.Store` says what each method promises."""
 
     kind = "sqlite"
 
     def __init__(self, path: Path):
-        self._file = RecordsFile(path)
+        self.file = StoreFile(path)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
 
-    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of `work`, done in a thread. Raises `StoreError` where SQLite fails."""
+
         def call() -> T:
             try:
                 return work(*args, **kwargs)
             except (sqlite3.Error, OSError) as error:
                 raise StoreError(
-                    f"The index {self._file.path} failed: {error}. Look whether the disk is full, the folder "
+                    f"The index {self.file.path} failed: {error}. Look whether the disk is full, the folder "
                     "can be written and the file is a database; `make load` builds a missing one."
                 ) from error
 
@@ -53,16 +60,16 @@ class SqliteStore:
 
     async def open(self) -> None:
         """Make folder, file and tables where they are missing."""
-        await self._run(self._file.create)
+        await self.run(self.file.create)
 
     async def aclose(self) -> None:
         """Wait for running work, then close."""
         await asyncio.to_thread(self._threads.shutdown)
-        self._file.close()
+        self.file.close()
 
     async def check(self) -> None:
         """A file that can be read can be searched."""
-        await self._run(self._file.read_index)
+        await self.run(self.file.read_index)
 
     async def prepare(self, record: IndexRecord) -> None:
         """Nothing to prepare."""
@@ -72,78 +79,89 @@ class SqliteStore:
 
     async def read_index(self) -> IndexRecord | None:
         """The index record, or None in a fresh store."""
-        return await self._run(self._file.read_index)
+        return await self.run(self.file.read_index)
 
     async def write_index(self, record: IndexRecord) -> None:
         """Replace the index record."""
-        await self._run(self._file.write_index, record)
-
-    async def reset(self, record: IndexRecord) -> None:
-        """Queue every document again, without contents."""
-        documents = [replace(d, state="queued", version="") for d in await self.list_documents()]
-        await self._run(self._file.reset, record, documents)
+        await self.run(self.file.write_index, record)
 
     async def list_documents(self) -> list[Document]:
         """Every record, by id."""
-        return await self._run(self._file.read_documents)
+        return await self.run(self.file.read_documents)
 
     async def get_document(self, document_id: str) -> Document | None:
         """One record."""
-        found = await self._run(self._file.read_documents, document_id)
+        found = await self.run(self.file.read_documents, document_id)
         return found[0] if found else None
 
     async def put_document(self, document: Document) -> None:
         """Write a record alone."""
-        await self._run(self._file.put_document, document)
+        await self.run(self.file.put_document, document)
 
     async def publish(self, document: Document, contents: Contents) -> None:
         """Replace record and contents in one transaction."""
-        await self._run(self._file.publish, document, contents)
+        await self.run(self.file.publish, document, contents)
 
     async def remove_document(self, document_id: str) -> None:
         """Delete a document and all that belongs to it in one transaction."""
-        await self._run(self._file.remove_document, document_id)
+        await self.run(self.file.remove_document, document_id)
 
     async def sweep(self) -> int:
         """Delete contents that no record names."""
-        return await self._run(self._file.sweep)
+        return await self.run(self.file.sweep)
 
     async def get_page(self, document_id: str, number: int) -> Page | None:
         """One page of a searchable document."""
-        return await self._run(self._file.get_page, document_id, number)
+        return await self.run(self.file.get_page, document_id, number)
 
     async def get_chunks(self, chunk_ids: Sequence[str]) -> list[Chunk]:
         """Chunks of searchable documents in the order asked."""
-        return await self._run(self._file.get_chunks, chunk_ids)
+        return await self.run(self.file.get_chunks, chunk_ids)
 
     async def search(self, query: SearchQuery) -> Candidates:
         """Search the three views, all of the same moment."""
-        return await self._run(self._file.search, query)
+        return await self.run(self.file.search, query)
 
     async def sample_windows(self, limit: int) -> list[Window]:
         """The searchable windows with the smallest ids."""
-        return await self._run(self._file.sample_windows, limit)
+        return await self.run(self.file.sample_windows, limit)
 
     async def count(self) -> Counts:
         """Searchable documents, their chunks and windows."""
-        return await self._run(self._file.count)
+        return await self.run(self.file.count)
+
+    async def read_next(self) -> IndexRecord | None:
+        """The next generation's record."""
+        return await self.run(self.file.read_next)
+
+    async def open_next(self, record: IndexRecord) -> Generation:
+        """The next generation, as a killed rebuilding left it or empty."""
+        return SqliteGeneration(self, await self.run(self.file.open_next, record))
+
+    async def switch(self) -> None:
+        """Let the next generation answer, by one transaction."""
+        await self.run(self.file.switch)
+
+    async def drop_old(self) -> bool:
+        """Drop what the generation before left."""
+        return await self.run(self.file.drop_old)
 
     async def get_record(self, kind: str, record_id: str) -> Record | None:
         """One entry of the books."""
-        return await self._run(self._file.get_record, kind, record_id)
+        return await self.run(self.file.get_record, kind, record_id)
 
     async def list_records(self, kind: str, *, after: str = "", limit: int = 1000) -> list[Record]:
         """Entries past `after`, by id."""
-        return await self._run(self._file.list_records, kind, after, limit)
+        return await self.run(self.file.list_records, kind, after, limit)
 
     async def put_record(self, record: Record) -> Record:
         """Insert or replace an entry."""
-        return await self._run(self._file.put_record, record)
+        return await self.run(self.file.put_record, record)
 
     async def remove_record(self, kind: str, record_id: str) -> bool:
         """Forget an entry."""
-        return await self._run(self._file.remove_record, kind, record_id)
+        return await self.run(self.file.remove_record, kind, record_id)
 
     async def claim_record(self, kind: str, holder: str, lease_s: float, now: float) -> Record | None:
         """Lease the first entry that is free."""
-        return await self._run(self._file.claim_record, kind, holder, lease_s, now)
+        return await self.run(self.file.claim_record, kind, holder, lease_s, now)

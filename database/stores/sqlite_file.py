@@ -15,7 +15,6 @@ from database.stores.sqlite_rows import (
     CHUNK,
     DOCUMENT,
     PAGE,
-    RECORD,
     SCHEMA,
     SEEN,
     check_vectors,
@@ -25,6 +24,9 @@ from database.stores.sqlite_rows import (
     make_contents,
     put_meta,
     put_record,
+    read_meta,
+    read_sample,
+    require_generation,
     search_terms,
     search_vectors,
     touch,
@@ -83,21 +85,11 @@ class IndexFile:
 
     def read_index(self) -> IndexRecord | None:
         """The index record, or None."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'index'").fetchone()
-        return RECORD.validate_json(row[0]) if row else None
+        return read_meta(self._db)
 
     def write_index(self, record: IndexRecord) -> None:
         """Replace the index record."""
         with self._transaction() as db:
-            put_meta(db, record)
-
-    def reset(self, record: IndexRecord, documents: Sequence[Document]) -> None:
-        """Replace the records by `documents`, without contents, and the index record."""
-        with self._transaction() as db:
-            touch(db)
-            db.execute("DELETE FROM documents")
-            for document in documents:
-                put_record(db, document)
             put_meta(db, record)
 
     def read_documents(self, document_id: str | None = None) -> list[Document]:
@@ -151,6 +143,7 @@ class IndexFile:
         for tries_left in reversed(range(SNAPSHOT_TRIES)):
             self._db.execute("BEGIN")
             try:
+                require_generation(self._db, query.generation)
                 matrix = self._matrix_of_now(rewind=not tries_left)
                 if matrix is not None:
                     return Candidates(
@@ -164,13 +157,7 @@ class IndexFile:
 
     def sample_windows(self, limit: int) -> list[Window]:
         """The searchable windows with the smallest ids."""
-        rows = self._db.execute(
-            "SELECT w.id, w.chunk_id, w.document_id, w.page, w.language, w.text, f.terms, g.terms "
-            f"FROM windows w {SEEN} JOIN words f ON f.rowid = w.rowid JOIN grams g ON g.rowid = w.rowid "
-            "ORDER BY w.id LIMIT ?",
-            (limit,),
-        )
-        return [Window(*row) for row in rows]
+        return read_sample(self._db, limit)
 
     def count(self) -> Counts:
         """Searchable documents, their chunks and windows."""

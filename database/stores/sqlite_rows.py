@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import TypeAdapter
 
-from database.documents import Candidate, Chunk, Contents, Document, IndexRecord, Page, SearchQuery
-from database.errors import StoreError
+from database.documents import Candidate, Chunk, Contents, Document, IndexRecord, Page, SearchQuery, Window
+from database.errors import GenerationGone, StoreError
 from database.stores.matrix import VectorMatrix
 
 DOCUMENT, RECORD, PAGE, CHUNK = TypeAdapter(Document), TypeAdapter(IndexRecord), TypeAdapter(Page), TypeAdapter(Chunk)
@@ -87,9 +87,33 @@ def search_vectors(matrix: VectorMatrix, query: SearchQuery) -> list[Candidate]:
     return matrix.search(query.vector, query.filters.documents, query.limit)
 
 
+def read_meta(db: sqlite3.Connection, key: str = "index") -> IndexRecord | None:
+    """The index record, or, as "next", that of the generation being made; None where there is none."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return RECORD.validate_json(row[0]) if row else None
+
+
+def require_generation(db: sqlite3.Connection, generation: int) -> None:
+    """Raise `GenerationGone` unless this one answers; 0 stands for any."""
+    record = read_meta(db) if generation else None
+    if record is not None and record.generation != generation:
+        raise GenerationGone("The index was rebuilt meanwhile. Ask again.")
+
+
 def put_meta(db: sqlite3.Connection, record: IndexRecord, key: str = "index") -> None:
     """Replace the index record, or, as "next", that of the generation being made."""
     db.execute("REPLACE INTO meta VALUES (?, ?)", (key, RECORD.dump_json(record).decode()))
+
+
+def read_sample(db: sqlite3.Connection, limit: int, seen: str = SEEN, prefix: str = "") -> list[Window]:
+    """The windows with the smallest ids, of searchable documents unless `seen` joins others."""
+    rows = db.execute(
+        "SELECT w.id, w.chunk_id, w.document_id, w.page, w.language, w.text, f.terms, g.terms "
+        f"FROM {prefix}windows w {seen} "
+        f"JOIN {prefix}words f ON f.rowid = w.rowid JOIN {prefix}grams g ON g.rowid = w.rowid ORDER BY w.id LIMIT ?",
+        (limit,),
+    )
+    return [Window(*row) for row in rows]
 
 
 def touch(db: sqlite3.Connection) -> None:

@@ -47,6 +47,8 @@ class Commands:
             "dropDatabase": self._drop_database,
             "listCollections": self._list_collections,
             "createIndexes": self._create_indexes,
+            "listIndexes": self._list_indexes,
+            "dropIndexes": self._drop_index,
             "createSearchIndexes": self._search_command,
             "updateSearchIndex": self._search_command,
             "dropSearchIndex": self._search_command,
@@ -108,11 +110,26 @@ class Commands:
                 collection.indexes.append(spec)
         return {"numIndexesAfter": len(collection.indexes), "ok": 1.0}
 
-    def _search_command(self, command: Doc) -> Doc:
-        self.options.require()
+    def _list_indexes(self, command: Doc) -> Doc:
+        return self._open_cursor(command["listIndexes"], self._existing(command).indexes, command["cursor"])
+
+    def _drop_index(self, command: Doc) -> Doc:
+        collection = self._existing(command)
+        kept = [spec for spec in collection.indexes if spec["name"] != command["index"]]
+        if len(kept) == len(collection.indexes):
+            raise CommandError(27, f"index not found with name [{command['index']}]")
+        was, collection.indexes = len(collection.indexes), kept
+        return {"nIndexesWas": was, "ok": 1.0}
+
+    def _existing(self, command: Doc) -> Collection:
         collection = self.collection(command)
         if collection is None:
             raise CommandError(26, f"ns does not exist: {command['$db']}.{next(iter(command.values()))}")
+        return collection
+
+    def _search_command(self, command: Doc) -> Doc:
+        self.options.require()
+        collection = self._existing(command)
         match next(iter(command)):
             case "createSearchIndexes":
                 return create_search_indexes(collection, command, self.options)

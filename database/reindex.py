@@ -1,0 +1,70 @@
+"""Making the whole index anew beside the one that answers, then letting the new one answer.
+
+What is made is kept document by document, so that a rebuilding that was killed goes on where it
+was: while it made documents, after the switch, and while it dropped the old generation.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from database.build import work_through
+from database.changes import full_path
+from database.documents import Contents, Document, IndexRecord
+from database.errors import ReadError
+from database.index import describe_index
+from database.plan import Versions
+from database.stores import Generation, Store
+
+Make = Callable[[Document], Awaitable[tuple[Document, Contents]]]
+"""Reads and builds a document, ready to be published. Raises `ReadError`."""
+
+
+class Rebuilder:
+    """Rebuilds the index of one store. `versions` are what finished and failed documents have."""
+
+    def __init__(self, store: Store, make: Make, versions: Versions):
+        self._store, self._make, self._versions = store, make, versions
+        self._tried: dict[str, Document] = {}
+
+    async def rebuild(self, record: IndexRecord) -> list[Document]:
+        """Make the generation that `record` describes, let it answer and drop the one before.
+
+        What was made, without what cannot be read: that one's records say so afterwards.
+        """
+        answering = await self._store.read_index()
+        if await self._store.drop_old() and answering is not None and answering.made_by == record.made_by:
+            return []  # the one before was killed when it had switched already
+        generation = await self._store.open_next(record)
+        while waiting := await self._find_waiting(generation):
+            await work_through(waiting, lambda document: self._add(generation, document))
+        await generation.wait_until_searchable([document.id for document in await generation.list_documents()])
+        await describe_index(generation, await self._store.read_next() or record)
+        await self._store.switch()
+        await self._store.drop_old()
+        await self._store.sweep()
+        return [document for document in self._tried.values() if document.state != "failed"]
+
+    async def _find_waiting(self, generation: Generation) -> Sequence[Document]:
+        """Documents not made yet, also those that came meanwhile. Unreadable ones are left to the next load."""
+        made = {d.id for d in await generation.list_documents() if d.whole and d.version == self._versions.contents}
+        known = await self._store.list_documents()
+        return [d for d in known if d.id not in made and d.id not in self._tried and d.state != "failed"]
+
+    async def _add(self, generation: Generation, document: Document) -> None:
+        try:
+            made, contents = await self._make(document)
+        except ReadError as error:
+            made = replace(document, state="failed", reason=str(error), version=self._versions.reader)
+            await generation.put_document(made)
+        else:
+            await generation.publish(made, contents)
+        self._tried[document.id] = made
+
+
+def find_source(document: Document, kept: Path) -> Path | None:
+    """A file to copy the original from again, when the one that was kept is missing or cut short."""
+    for path in (kept, *(Path(full_path(name)) for name in document.names)):
+        if path.is_file() and path.stat().st_size == document.size:
+            return None if path == kept else path
+    return None
