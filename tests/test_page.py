@@ -13,7 +13,8 @@ from blockbuster import BlockBuster
 from yarl import URL
 
 from app.errors import NotFound
-from app.handlers.page import LANGUAGES, LIBRARIES, WEB_DIR, add_page_routes, load_files
+from app.handlers.page import LANGUAGES, LIBRARIES, STRIPPED, WEB_DIR, add_page_routes, load_files
+from app.page_source import strip_source
 from app.security import SECURITY_HEADERS
 
 MAX_PAGE_BYTES = 120_000
@@ -62,13 +63,15 @@ async def test_serves_each_kind_of_file(client: ClientSession, path: str, conten
         assert response.headers["Content-Type"] == f"{content_type}; charset=utf-8"
         assert response.headers["Cache-Control"] == "no-cache"
         file = WEB_DIR / ("index.html" if path == "/" else path.removeprefix("/"))
-        assert gzip.decompress(await response.read()) == file.read_bytes()
+        source = file.read_text(encoding="utf-8")
+        expected = strip_source(source) if file.suffix in STRIPPED else source
+        assert gzip.decompress(await response.read()).decode() == expected
 
 
 async def test_sends_plain_bytes_to_who_cannot_decompress(client: ClientSession) -> None:
     async with client.get("/app.css", headers={"Accept-Encoding": "identity"}) as response:
         assert "Content-Encoding" not in response.headers
-        assert await response.read() == (WEB_DIR / "app.css").read_bytes()
+        assert await response.text() == strip_source((WEB_DIR / "app.css").read_text(encoding="utf-8"))
 
 
 async def test_an_unchanged_file_is_not_sent_again(client: ClientSession) -> None:
@@ -135,6 +138,19 @@ def test_the_page_and_the_server_name_the_same_languages() -> None:
     listed = re.search(r"LANGUAGES = (\[[^\]]+\])", source)
     assert listed is not None
     assert tuple(json.loads(listed[1])) == LANGUAGES
+
+
+def test_comments_and_indentation_stay_behind() -> None:
+    head = "a = 1; // kept\n\n/** For\n * people. */\n"
+    source = head + 'if (a) {\n  // why\n  b("/* text */");\n}\n/* one */ c();\n/* two */\n'
+    assert strip_source(source) == 'a = 1; // kept\nif (a) {\nb("/* text */");\n}\n/* one */ c();\n'
+
+
+def test_no_text_of_the_page_spans_lines() -> None:
+    for path in (WEB_DIR / "js").rglob("*.js"):
+        code = strip_source(path.read_text(encoding="utf-8"))
+        odd = [line for line in code.splitlines() if line.count("`") % 2 and ".replace(/" not in line]
+        assert not odd, path
 
 
 def test_the_whole_page_is_small() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from aiohttp import ETag, hdrs, web
 
 from app.errors import NotFound
+from app.page_source import strip_source
 from database.settings import ROOT
 
 WEB_DIR = ROOT / "web"
@@ -23,7 +24,7 @@ LANGUAGES = ("bash", "css", "java", "javascript", "json", "python", "r", "sql", 
 
 LIBRARIES: Mapping[str, str] = {
     "/lib/marked.js": "marked/lib/marked.esm.js",
-    "/lib/dompurify.js": "dompurify/dist/purify.es.mjs",
+    "/lib/dompurify.js": "dompurify/dist/purify.min.js",
     "/lib/highlight/core.js": "@highlightjs/cdn-assets/es/core.min.js",
     **{f"/lib/highlight/{name}.js": f"@highlightjs/cdn-assets/es/languages/{name}.min.js" for name in LANGUAGES},
 }
@@ -36,6 +37,9 @@ CONTENT_TYPES: Mapping[str, str] = {
     ".mjs": "text/javascript",
     ".svg": "image/svg+xml",
 }
+
+STRIPPED = (".js", ".css")
+"""Of our own files; libraries come minified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ FILES = web.AppKey("page_files", Mapping[str, PageFile])
 def add_page_routes(app: web.Application) -> None:
     """Serve the page at `/` and its files beside it. They are read when the server starts."""
     app.on_startup.append(_load_at_startup)
-    for path in ("/", "/app.css", "/favicon.svg", "/js/{name:.+}", "/lib/{name:.+}"):
+    for path in ("/", "/app.css", "/favicon.svg", "/css/{name:.+}", "/js/{name:.+}", "/lib/{name:.+}"):
         app.router.add_get(path, serve_file)
 
 
@@ -86,7 +90,7 @@ def _list_files(folder: Path) -> Iterator[tuple[str, Path]]:
     yield "/", folder / "index.html"
     yield "/app.css", folder / "app.css"
     yield "/favicon.svg", folder / "favicon.svg"
-    for path in sorted((folder / "js").rglob("*.js")):
+    for path in sorted([*(folder / "css").rglob("*.css"), *(folder / "js").rglob("*.js")]):
         yield f"/{path.relative_to(folder).as_posix()}", path
     for address, library in LIBRARIES.items():
         yield address, folder / "node_modules" / library
@@ -94,6 +98,8 @@ def _list_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _load_file(path: Path) -> PageFile:
     body = path.read_bytes()
+    if path.suffix in STRIPPED and "node_modules" not in path.parts:
+        body = strip_source(body.decode()).encode()
     return PageFile(
         body=body,
         gzipped=gzip.compress(body, compresslevel=9, mtime=0),

@@ -69,8 +69,8 @@ async def test_the_language_is_the_browsers_and_can_be_switched(
     await expect(page.locator("#question")).to_have_value("um rascunho")
     await expect(turn.locator(".answer h4")).to_have_text("In short")
     await expect(turn.locator(".sources h3")).to_have_text("Fuentes")
-    await page.reload()
-    await expect(page.get_by_role("heading", level=2)).to_have_text("¿Qué quieres saber?")
+    await page.goto(server.url)
+    await expect(page.locator(".empty h2")).to_have_text("¿Qué quieres saber?")
 
 
 async def test_the_documents_are_listed(open_page: OpenPage, server: Server) -> None:

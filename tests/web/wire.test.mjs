@@ -4,10 +4,13 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createServer } from "node:http";
 
+import { makeHistory } from "../../web/js/api/answering.js";
 import { askQuestion, toEvent } from "../../web/js/api/chat.js";
-import { createConversation, makeHistory } from "../../web/js/api/conversation.js";
+import { createConversation } from "../../web/js/api/conversation.js";
 import { AnswerError } from "../../web/js/api/errors.js";
+import { createHistory } from "../../web/js/api/history.js";
 import { splitLines } from "../../web/js/api/ndjson.js";
+import { openMemory } from "../../web/js/api/rows.js";
 import { addsToName, applyEvent, createStore, createTurn, emptyAnswer, signal } from "../../web/js/store.js";
 
 async function collect(iterable) {
@@ -159,7 +162,7 @@ function whenOver(store) {
 
 test("stop keeps what had arrived and closes the connection", async () => {
   const store = createStore();
-  const conversation = createConversation(store, { onGone: assert.fail });
+  const conversation = createConversation(store, { onGone: assert.fail, history: createHistory(openMemory()) });
   conversation.ask(" endless ");
   const turn = store.turns.value[0];
   await new Promise((resolve) => turn.answer.subscribe((answer) => answer.text && resolve()));
@@ -172,7 +175,7 @@ test("stop keeps what had arrived and closes the connection", async () => {
 test("a failed answer keeps its part and can be asked again", async () => {
   const store = createStore();
   let gone = 0;
-  const conversation = createConversation(store, { onGone: () => (gone += 1) });
+  const conversation = createConversation(store, { onGone: () => (gone += 1), history: createHistory(openMemory()) });
   conversation.ask("lost");
   const failed = await whenOver(store);
   assert.deepEqual([failed.phase, failed.text, failed.failure.kind, gone], ["failed", "part", "gone", 1]);

@@ -1,8 +1,14 @@
 /** Wires the page: store, services, components, and the keys that belong to all of them. */
 
+import { followAddress } from "./address.js";
 import { createConversation } from "./api/conversation.js";
+import { createHistory } from "./api/history.js";
+import { createLibrary } from "./api/library.js";
+import { openMemory, openRows } from "./api/rows.js";
 import { listDocuments, readReadiness } from "./api/server.js";
 import { preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n/index.js";
+import { createLayout } from "./layout.js";
+import { recall } from "./memory.js";
 import { loadLibraries } from "./render/markdown.js";
 import { createStore } from "./store.js";
 import { createComposer } from "./ui/composer.js";
@@ -10,37 +16,47 @@ import { createDocuments } from "./ui/documents.js";
 import { h } from "./ui/dom.js";
 import { createHeader } from "./ui/header.js";
 import { createLog } from "./ui/log.js";
+import { createMessage } from "./ui/message.js";
+import { REWRITE } from "./ui/options.js";
 import { createPagePanel } from "./ui/page-panel.js";
+import { createSidebar } from "./ui/sidebar.js";
 
 const RETRY_READY_MS = 5000;
 
 const root = document.getElementById("app");
 const store = createStore();
-const page = {
-  store,
-  libraries: null,
-  conversation: createConversation(store, { onGone: refreshReadiness }),
-  showSource,
-  hideSource,
-  changeLanguage,
-};
-
-const narrow = matchMedia("(width < 60rem)");
+const layout = createLayout(root, store);
+store.options.value = { ...store.options.value, rewrite: !recall(REWRITE) };
 
 let mounted = [];
-let opener = null;
 let readyTimer = 0;
 
-await Promise.all([
+const [rows, libraries] = await Promise.all([
+  openRows().catch(openMemory),
+  loadLibraries(),
   useLanguage(preferredLanguage()),
-  loadLibraries().then((libraries) => (page.libraries = libraries)),
 ]);
+const history = createHistory(rows);
+const conversation = createConversation(store, { onGone: refreshReadiness, history });
+const page = {
+  store,
+  libraries,
+  conversation,
+  library: createLibrary(store, history, conversation),
+  ...layout,
+  startNew,
+  changeLanguage,
+};
+if (!history.kept) store.message.value = "history.unkept";
+await followAddress(store, conversation, () => (store.message.value = "history.missing"));
 mount();
+page.library.refresh().then(layout.restoreSidebar);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) hideSource();
+  if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) layout.escape();
 });
-store.shown.subscribe(makeRoom);
-narrow.addEventListener("change", makeRoom);
+addEventListener("pagehide", conversation.flush);
+// Nobody listens to the answers of another conversation.
+store.conversation.subscribe(() => globalThis.speechSynthesis?.cancel());
 // What was loaded meanwhile shows when the person comes back to the page, and after each answer.
 document.addEventListener("visibilitychange", () => document.hidden || refreshDocuments());
 store.answering.subscribe((answering) => answering || refreshDocuments());
@@ -52,31 +68,35 @@ function mount() {
   const documents = createDocuments(store);
   const composer = createComposer(page);
   const header = createHeader({ ...page, showDocuments: documents.open });
+  const sidebar = createSidebar(page);
   const log = createLog(page);
+  const message = createMessage(store);
   const panel = createPagePanel(page);
-  mounted = [header, log, composer, panel, documents];
+  mounted = [header, sidebar, log, message, composer, panel, documents];
   root.replaceChildren(
     h("a", { class: "skip", href: "#question" }, t("app.skip")),
     header.element,
+    sidebar.element,
+    h("div", { class: "scrim", onclick: layout.hideSidebar }),
     h(
       "main",
       {},
       log.element,
       page.libraries ? null : h("p", { class: "notice plain-notice" }, t("app.plain")),
+      message.element,
       composer.element,
     ),
     panel.element,
     documents.element,
   );
   composer.focus();
-  makeRoom();
+  layout.makeRoom();
 }
 
-/** The panel stands beside the conversation, or on a narrow screen over it. */
-function makeRoom() {
-  const open = Boolean(store.shown.value);
-  root.classList.toggle("with-panel", open);
-  for (const part of root.querySelectorAll(":scope > :is(header, main)")) part.inert = open && narrow.matches;
+function startNew() {
+  conversation.begin();
+  layout.leaveSidebar();
+  document.getElementById("question").focus();
 }
 
 async function changeLanguage(language) {
@@ -84,19 +104,6 @@ async function changeLanguage(language) {
   rememberLanguage(language);
   mount();
   document.getElementById("language").focus();
-}
-
-function showSource(turn, n, from) {
-  if (from) opener = from;
-  store.shown.value = { turn, n };
-}
-
-function hideSource() {
-  if (!store.shown.value) return;
-  store.shown.value = null;
-  const target = opener?.isConnected ? opener : document.getElementById("question");
-  target.focus();
-  opener = null;
 }
 
 async function refreshDocuments() {

@@ -33,8 +33,18 @@ export function signal(initial) {
 /** The state of one page, empty. */
 export function createStore() {
   return {
-    /** Turn[]: questions with their answers, oldest first. */
+    /** The id of the conversation that is shown. */
+    conversation: signal(""),
+    /** Turn[]: the questions of the branch that is shown with their answers, oldest first. */
     turns: signal([]),
+    /** The kept conversations without their turns, newest first; null until they are read. */
+    conversations: signal(null),
+    /** What is sent with each question besides its words: {model: "" for the server's, documents: ids, rewrite}. */
+    options: signal({ model: "", documents: [], rewrite: true }),
+    /** Whether the list of conversations is open. */
+    sidebar: signal(false),
+    /** The key of a message of the page itself, or "". */
+    message: signal(""),
     /** AbortController while an answer is being written, else null. */
     answering: signal(null),
     /** {phase: "loading" | "loaded" | "failed", list: Document[]} */
@@ -48,15 +58,34 @@ export function createStore() {
   };
 }
 
-let lastId = 0;
-
-/** A question whose answer has not begun. */
-export function createTurn(question) {
-  lastId += 1;
-  return { id: lastId, question, answer: signal(emptyAnswer()) };
+/** A name for something new: 24 characters, by their order the time at which it was made. */
+export function createId() {
+  // `crypto.randomUUID` is missing on plain http.
+  const random = [...crypto.getRandomValues(new Uint8Array(7))].map((byte) => byte.toString(16).padStart(2, "0"));
+  return `${Date.now().toString(36).padStart(9, "0")}-${random.join("")}`;
 }
 
-/** An answer before its first line. `phase`: waiting, streaming, done, stopped or failed. */
+/**
+ * A question whose answer has not begun. `parent` is the turn that it follows ("" for the first one), `asked` in
+ * milliseconds; `feedback` is null or {id, rating: "up" | "down", note}.
+ */
+export function createTurn(question, { parent = "", options = {} } = {}) {
+  const turn = { id: createId(), parent, question, asked: Date.now(), options };
+  return { ...turn, answer: signal(emptyAnswer()), feedback: signal(null) };
+}
+
+/** The turn as it is kept: without signals. */
+export function freezeTurn(turn) {
+  return { ...turn, answer: turn.answer.value, feedback: turn.feedback.value };
+}
+
+/** The opposite. An answer that was being written when the page went away is interrupted. */
+export function thawTurn(row) {
+  const answer = isOver(row.answer) ? row.answer : { ...row.answer, phase: "interrupted" };
+  return { ...row, answer: signal(answer), feedback: signal(row.feedback) };
+}
+
+/** An answer before its first line. `phase`: waiting, streaming, done, stopped, interrupted or failed. */
 export function emptyAnswer() {
   return { phase: "waiting", text: "", sources: [], query: "", model: "", summary: null, failure: null };
 }
@@ -77,7 +106,7 @@ export function applyEvent(answer, event) {
 
 /** Whether nothing more will come for this answer. */
 export function isOver(answer) {
-  return answer.phase === "done" || answer.phase === "stopped" || answer.phase === "failed";
+  return answer.phase !== "waiting" && answer.phase !== "streaming";
 }
 
 /** Whether the title says more than the file's name: not when they differ in case, `_`, `-` or `.pdf` alone. */

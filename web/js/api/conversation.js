@@ -1,78 +1,195 @@
-/** Runs one question at a time and writes what arrives into the store. */
+/** Runs the questions, keeps the tree of turns of each conversation, and writes what is shown into the store. */
 
-import { applyEvent, createTurn, emptyAnswer, isOver } from "../store.js";
-import { askQuestion } from "./chat.js";
-import { AnswerError } from "./errors.js";
+import { createId, createTurn, emptyAnswer, freezeTurn, isOver, thawTurn } from "../store.js";
+import { makeTitle } from "../titles.js";
+import { findBranch, findPath, findSiblings } from "../tree.js";
+import { answerTurn } from "./answering.js";
 
-const HISTORY_TURNS = 4;
-const HISTORY_CHARS = 12_000;
+const SAVE_MS = 1000;
 
 /**
  * @param {ReturnType<import("../store.js").createStore>} store
- * @param {{onGone: () => void}} hooks `onGone` is called when the server did not answer
+ * @param {{onGone: () => void, history: ReturnType<import("./history.js").createHistory>}} services
+ *   `onGone` is called when the server did not answer
  */
-export function createConversation(store, hooks) {
+export function createConversation(store, services) {
+  /** The conversations of which an answer is being written go on when another one is shown. */
+  const running = new Map();
+  /** Turn → its conversation. */
+  const homes = new WeakMap();
+  let shown = createEmpty();
+
+  function show(conversation) {
+    if (conversation !== shown) store.shown.value = null;
+    shown = conversation;
+    store.conversation.value = shown.id;
+    publish(shown);
+  }
+  function publish(conversation) {
+    if (conversation !== shown) return;
+    store.turns.value = findBranch(shown.turns, shown.chosen);
+    store.answering.value = shown.controller;
+  }
+  function save(conversation, turns = []) {
+    const { turns: all, controller, removed, lost, ...row } = conversation;
+    if (removed || row.created === 0) return;
+    conversation.lost = false;
+    keep(store, services.history, row, (lost ? all : turns).map(freezeTurn));
+  }
+
+  /** Ask `question` below `parent`, beside what was asked there before. */
+  function place(question, parent) {
+    const prompt = question.trim();
+    if (!prompt || shown.controller) return;
+    const { options } = store;
+    const turn = createTurn(prompt, { parent, options: options.value });
+    begin(shown, turn, options.value);
+    shown.turns.push(turn);
+    homes.set(turn, shown);
+    shown.chosen = { ...shown.chosen, [parent]: turn.id };
+    void run(shown, turn);
+  }
+  async function run(conversation, turn) {
+    conversation.updated = Date.now();
+    conversation.controller = new AbortController();
+    running.set(conversation.id, conversation);
+    show(conversation);
+    const saver = createSaver(() => save(conversation, [turn]));
+    const endSaving = turn.answer.subscribe(saver.soon);
+    saver.now();
+    try {
+      await answerTurn(turn, findPath(conversation.turns, turn), conversation.controller.signal);
+    } finally {
+      endSaving();
+      conversation.controller = null;
+      running.delete(conversation.id);
+      saver.now();
+      publish(conversation);
+    }
+    if (turn.answer.value.failure?.kind === "gone") services.onGone();
+  }
+
   return {
-    /** Ask a new question. Does nothing while another answer is being written. */
-    ask(question) {
-      const prompt = question.trim();
-      if (!prompt || store.answering.value) return;
-      const turn = createTurn(prompt);
-      const earlier = store.turns.value;
-      store.turns.value = [...earlier, turn];
-      void run(store, hooks, turn, earlier);
-    },
-    /** Ask the question of `turn` again; its answer begins anew. */
+    /** Ask a new question at the end of the branch. Does nothing while another answer is being written here. */
+    ask: (question) => place(question, store.turns.value.at(-1)?.id ?? ""),
+    /** Ask another question in the place of `turn`; what followed stays on the branch of the old one. */
+    edit: (turn, question) => place(question, turn.parent),
+    /** Ask the question of `turn` again, beside the answer that is there; an answer without a word is replaced. */
     retry(turn) {
-      if (store.answering.value) return;
+      if (shown.controller) return;
+      if (turn.answer.value.text) return place(turn.question, turn.parent);
       turn.answer.value = emptyAnswer();
-      void run(store, hooks, turn, store.turns.value.slice(0, store.turns.value.indexOf(turn)));
+      void run(shown, turn);
+    },
+    /** The versions of `turn`, oldest first. */
+    versions: (turn) => findSiblings(shown.turns, turn),
+    /** Show the branch of this version. */
+    choose(turn) {
+      shown.chosen = { ...shown.chosen, [turn.parent]: turn.id };
+      save(shown);
+      publish(shown);
+    },
+    /** Keep what changed about `turn`, also when another conversation is shown by now. */
+    save: (turn) => save(homes.get(turn), [turn]),
+    /** Keep what has arrived so far of every answer that is being written: the page may be going away. */
+    flush() {
+      for (const conversation of running.values()) {
+        save(conversation, conversation.turns.filter((turn) => !isOver(turn.answer.value)));
+      }
     },
     /** Break off; what has arrived stays. */
-    stop() {
-      store.answering.value?.abort();
+    stop: () => shown.controller?.abort(),
+    /** Show an empty conversation. */
+    begin: () => show(createEmpty()),
+    /** Show a kept conversation. Resolves to whether there is one. */
+    async open(id) {
+      if (id === shown.id) return true;
+      const found = running.get(id) ?? thaw(await services.history.open(id));
+      if (!found) return false;
+      for (const turn of found.turns) homes.set(turn, found);
+      if (found.options) store.options.value = { ...store.options.value, ...found.options };
+      show(found);
+      return true;
     },
-    /** Forget every turn. */
-    clear() {
-      store.answering.value?.abort();
-      store.shown.value = null;
-      store.turns.value = [];
+    /** Add what another tab wrote into the conversation that is shown. */
+    async merge(id) {
+      if (id !== shown.id) return;
+      const found = await services.history.open(id);
+      if (id !== shown.id) return;
+      // Removed by that tab: what is shown here is written whole, should it go on.
+      shown.lost = !found;
+      if (!found) return;
+      shown.title = found.title;
+      mergeTurns(shown, found.turns);
+      for (const turn of shown.turns) homes.set(turn, shown);
+      publish(shown);
+    },
+    /** Call the conversation `id` by another title. */
+    rename(id, title) {
+      const open = [shown, running.get(id)].find((known) => known?.id === id);
+      if (open) open.title = title;
+      const row = store.conversations.value.find((entry) => entry.id === id);
+      keep(store, services.history, { ...row, ...(open && { chosen: open.chosen, options: open.options }), title }, []);
+    },
+    /** Forget about conversations that are being removed: their answers are broken off. */
+    drop(ids) {
+      for (const known of [shown, ...running.values()]) {
+        if (!ids.includes(known.id)) continue;
+        known.removed = true;
+        known.controller?.abort();
+        if (known === shown) show(createEmpty());
+      }
     },
   };
 }
 
-/** The recent turns as the wire wants them, oldest first, within a fixed number of characters. */
-export function makeHistory(turns) {
-  const messages = [];
-  let chars = 0;
-  for (const turn of turns.slice(-HISTORY_TURNS).reverse()) {
-    const { text } = turn.answer.value;
-    chars += turn.question.length + text.length;
-    if (!text || !isOver(turn.answer.value)) continue;
-    if (chars > HISTORY_CHARS) break;
-    messages.unshift({ role: "user", content: turn.question }, { role: "assistant", content: text });
-  }
-  return messages;
+function createEmpty() {
+  return { id: createId(), title: "", created: 0, updated: 0, chosen: {}, turns: [], controller: null };
 }
 
-async function run(store, hooks, turn, earlier) {
-  const controller = new AbortController();
-  store.answering.value = controller;
-  const question = { prompt: turn.question, history: makeHistory(earlier) };
+/** The first question names the conversation; each one leaves it the options that were in use. */
+function begin(conversation, turn, options) {
+  conversation.created ||= turn.asked;
+  conversation.title ||= makeTitle(turn.question);
+  conversation.options = options;
+}
+
+function thaw(found) {
+  return found && { ...found, turns: found.turns.map(thawTurn), controller: null };
+}
+
+function mergeTurns(conversation, rows) {
+  for (const row of rows) {
+    const known = conversation.turns.find(({ id }) => id === row.id);
+    if (!known) conversation.turns.push(thawTurn(row));
+    else if (known.answer.value.phase === "interrupted" && isOver(row.answer)) known.answer.value = row.answer;
+  }
+}
+
+function listConversation(conversations, row) {
+  const list = conversations.value ?? [];
+  const known = list.find(({ id }) => id === row.id);
+  // Nothing that the list shows.
+  if (known?.title === row.title && known.updated === row.updated) return void Object.assign(known, row);
+  conversations.value = [...list.filter((entry) => entry !== known), row].sort((a, b) => b.updated - a.updated);
+}
+
+async function keep(store, history, row, turns) {
+  listConversation(store.conversations, row);
   try {
-    for await (const event of askQuestion(question, controller.signal)) {
-      turn.answer.value = applyEvent(turn.answer.value, event);
-    }
-  } catch (error) {
-    turn.answer.value = { ...turn.answer.value, ...describeEnd(error, controller.signal) };
-    if (turn.answer.value.failure?.kind === "gone") hooks.onGone();
-  } finally {
-    if (store.answering.value === controller) store.answering.value = null;
+    await history.save(row, turns);
+  } catch {
+    store.message.value = "history.unkept";
   }
 }
 
-function describeEnd(error, signal) {
-  if (signal.aborted) return { phase: "stopped" };
-  if (!(error instanceof AnswerError)) throw error;
-  return { phase: "failed", failure: { kind: error.kind, message: error.message, status: error.status } };
+/** Calls `save` at most once in SAVE_MS, or now. */
+function createSaver(save) {
+  let timer = 0;
+  function now() {
+    clearTimeout(timer);
+    timer = 0;
+    save();
+  }
+  return { now, soon: () => (timer ||= setTimeout(now, SAVE_MS)) };
 }

@@ -1,6 +1,7 @@
 /** The language of the page: chosen by the browser or the person, loaded one at a time. */
 
 import { recall, remember } from "../memory.js";
+import { countDays } from "../titles.js";
 
 export const LANGUAGES = { "pt-BR": "Português", en: "English", es: "Español", fr: "Français" };
 
@@ -46,6 +47,17 @@ export function t(key, values = {}) {
 /** A number as the language writes it. */
 export function formatNumber(value, options) {
   return new Intl.NumberFormat(tag, options).format(value);
+}
+
+/** The day that begins at this moment: "Today", "Yesterday", or its date. */
+export function formatDay(day) {
+  const days = countDays(day, Date.now());
+  const date = { weekday: "long", day: "numeric", month: "long", ...(days > 300 && { year: "numeric" }) };
+  const words =
+    days < 2
+      ? new Intl.RelativeTimeFormat(tag, { numeric: "auto" }).format(-days, "day")
+      : new Intl.DateTimeFormat(tag, date).format(day);
+  return words.charAt(0).toLocaleUpperCase(tag) + words.slice(1);
 }
 
 function formatValue(value) {

@@ -26,7 +26,8 @@ let libraries;
 /** Load the libraries once; resolves to null when they are not installed. */
 export function loadLibraries() {
   libraries ??= Promise.all([import("/lib/marked.js"), import("/lib/dompurify.js")]).then(
-    ([marked, { default: purifier }]) => ({ marked, purifier }),
+    // DOMPurify's small build is no module: it leaves itself under its name.
+    ([marked]) => ({ marked, purifier: globalThis.DOMPurify }),
     () => null,
   );
   return libraries;

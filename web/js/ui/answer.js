@@ -3,11 +3,12 @@
 import { t } from "../i18n/index.js";
 import { createAnswerView } from "../render/markdown.js";
 import { isOver } from "../store.js";
+import { createActions } from "./actions.js";
 import { labelChips, onChipClick } from "./citations.js";
-import { copyText } from "./clipboard.js";
-import { h, icon } from "./dom.js";
+import { h } from "./dom.js";
 import { describeFoot } from "./foot.js";
 import { createNotice } from "./notice.js";
+import { createQuestion } from "./question.js";
 import { createSources } from "./sources.js";
 
 /** @param {{store: object, conversation: object, libraries: object | null, showSource: Function}} page */
@@ -22,8 +23,8 @@ export function createAnswer(page, turn) {
   const body = createBody(page, turn, open);
   const after = h("div", { class: "after" });
   const sources = createSources(open);
-  const question = h("h2", { class: "question" }, turn.question);
-  const element = h("article", { class: "turn" }, question, waiting, body.element, after, sources.element);
+  const question = createQuestion(page, turn);
+  const element = h("article", { class: "turn" }, question.element, waiting, body.element, after, sources.element);
   let drawn = null;
 
   function draw(now) {
@@ -42,6 +43,7 @@ export function createAnswer(page, turn) {
     element,
     destroy() {
       end();
+      question.destroy();
       body.destroy();
     },
   };
@@ -78,23 +80,6 @@ function createBody(page, turn, open) {
 function describeEnd(page, turn, answer) {
   if (!isOver(answer)) return [];
   const retry = () => page.conversation.retry(turn);
-  const actions = h(
-    "div",
-    { class: "actions" },
-    answer.text !== "" && copyButton(answer.text),
-    answer.phase !== "failed" && actionButton("retry", t("answer.again"), retry),
-    describeFoot(answer, turn.question),
-  );
-  return [createNotice(answer, retry), actions].filter(Boolean);
-}
-
-function copyButton(text) {
-  const button = actionButton("copy", t("answer.copy"), async () => {
-    if (await copyText(text)) button.lastChild.textContent = t("answer.copied");
-  });
-  return button;
-}
-
-function actionButton(drawing, label, onclick) {
-  return h("button", { type: "button", class: "action", onclick }, icon(drawing), h("span", {}, label));
+  const actions = createActions(page, turn, describeFoot(answer, turn.question));
+  return [createNotice(answer, retry), ...actions].filter(Boolean);
 }

@@ -2,9 +2,9 @@
 
 import { t } from "../i18n/index.js";
 import { h, icon } from "./dom.js";
+import { fitHeight, onEnter } from "./field.js";
+import { createOptions } from "./options.js";
 import { createStatus } from "./status.js";
-
-const TALLEST = 0.4;
 
 /** @param {{store: object, conversation: object}} page */
 export function createComposer(page) {
@@ -13,11 +13,12 @@ export function createComposer(page) {
   const send = roundButton("send", t("composer.send"), { type: "submit", class: "send" });
   const stop = roundButton("stop", t("composer.stop"), { type: "button", class: "send stop", onclick: stopAnswer });
   const status = createStatus(store);
+  const options = createOptions(page);
   const hint = h("p", { class: "hint", id: "composer-hint" }, t("composer.hint"));
   const element = h(
     "form",
     { class: "composer", onsubmit: onSubmit },
-    h("div", { class: "field" }, input, send, stop),
+    h("div", { class: "field" }, options.elements, input, send, stop),
     h("div", { class: "below" }, status.element, hint),
   );
 
@@ -46,7 +47,7 @@ export function createComposer(page) {
   input.value = store.draft.value;
   const end = store.answering.subscribe((answering) => swapButtons(send, stop, input, Boolean(answering)));
   changed();
-  return { element, focus: () => input.focus(), destroy: () => (end(), status.destroy()) };
+  return { element, focus: () => input.focus(), destroy: () => [end, status.destroy, options.destroy].forEach((each) => each()) };
 }
 
 function createField(oninput, submit) {
@@ -57,12 +58,7 @@ function createField(oninput, submit) {
     "aria-label": t("composer.label"),
     "aria-describedby": "composer-hint",
     oninput,
-    onkeydown: (event) => {
-      // While an input method composes, Enter chooses a word.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      submit();
-    },
+    onkeydown: (event) => onEnter(event, submit),
   });
 }
 
@@ -76,10 +72,4 @@ function swapButtons(send, stop, input, answering) {
   send.hidden = answering;
   stop.hidden = !answering;
   if (focused && !answering) input.focus();
-}
-
-function fitHeight(input) {
-  input.style.height = "auto";
-  // Before it is in the document its scrollHeight is 0; `rows` then gives the height.
-  if (input.scrollHeight) input.style.height = `${Math.min(input.scrollHeight, innerHeight * TALLEST)}px`;
 }

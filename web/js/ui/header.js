@@ -1,11 +1,11 @@
-/** The bar at the top: name, documents, new conversation, language, theme. */
+/** The bar at the top: conversations, name, documents, new conversation, language, theme. */
 
 import { LANGUAGES, currentLanguage, formatNumber, t } from "../i18n/index.js";
 import { readableDocuments } from "../store.js";
 import { h, icon, iconButton } from "./dom.js";
 import { switchTheme } from "./theme.js";
 
-/** @param {{store: object, conversation: object, changeLanguage: (tag: string) => void, showDocuments: () => void}} page */
+/** @param {{store: object, toggleSidebar: () => void, startNew: () => void, changeLanguage: (tag: string) => void, showDocuments: () => void}} page */
 export function createHeader(page) {
   const count = h("span", { class: "count" });
   const documents = h(
@@ -14,10 +14,15 @@ export function createHeader(page) {
     icon("books"),
     count,
   );
-  const fresh = iconButton("plus", t("nav.new"), page.conversation.clear);
+  const sidebar = iconButton("sidebar", t("history.show"), page.toggleSidebar, {
+    id: "show-sidebar",
+    "aria-controls": "sidebar",
+  });
+  const fresh = iconButton("plus", t("nav.new"), page.startNew);
   const element = h(
     "header",
     { class: "bar" },
+    sidebar,
     h("h1", { class: "brand" }, "Acervo"),
     h("p", { class: "tagline" }, t("app.tagline")),
     h(
@@ -29,12 +34,19 @@ export function createHeader(page) {
       iconButton("theme", t("nav.theme"), switchTheme),
     ),
   );
+  // The sidebar has this button, too.
+  function offerNew() {
+    fresh.hidden = page.store.turns.value.length === 0 || page.store.sidebar.value;
+  }
+
   const ends = [
     page.store.documents.subscribe((state) => {
       count.replaceChildren(...describeCount(state));
     }),
-    page.store.turns.subscribe((turns) => {
-      fresh.hidden = turns.length === 0;
+    page.store.turns.subscribe(offerNew),
+    page.store.sidebar.subscribe((open) => {
+      sidebar.setAttribute("aria-expanded", String(open));
+      offerNew();
     }),
   ];
   return { element, destroy: () => ends.forEach((end) => end()) };

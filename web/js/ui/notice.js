@@ -12,6 +12,7 @@ export function createNotice(answer, retry) {
 
 function describe(answer) {
   if (answer.phase === "stopped") return t("answer.stopped");
+  if (answer.phase === "interrupted") return t("answer.interrupted");
   if (answer.summary?.reason === "length") return t("answer.cut");
   return answer.sources.length === 0 ? t("answer.nothing") : "";
 }

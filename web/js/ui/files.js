@@ -1,0 +1,30 @@
+/** Files that leave and enter the page. */
+
+import { h } from "./dom.js";
+
+/** Let the browser save `text` under `name`. */
+export function saveFile(name, type, text) {
+  const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+  const link = h("a", { href: address, download: name });
+  link.click();
+  // The browser may read it some time after the click.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+/** Let the person choose a file; `take(file)` is called when they did. */
+export function chooseFile(accept, take) {
+  const input = h("input", { type: "file", accept, onchange: () => input.files[0] && take(input.files[0]) });
+  input.click();
+}
+
+/** Words as the name of a file, on every system. */
+export function toFileName(words, ending) {
+  const name = words
+    .normalize()
+    .replace(/[^\p{L}\p{N}\p{M} _-]+/gu, " ")
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, 60)
+    .trim();
+  return `${name || "acervo"}.${ending}`;
+}
