@@ -21,6 +21,28 @@ LANGUAGE_CHARS = 20_000
 """As much of a document as its language is found from."""
 
 
+class Progress:
+    """Is told how a document comes along, and may slow it down. This one does nothing."""
+
+    rows = EMBED_ROWS
+    """Windows embedded at a time."""
+
+    def pages(self, done: int, total: int) -> None:
+        """So many pages are read."""
+
+    def windows(self, done: int, total: int) -> None:
+        """So many windows are embedded."""
+
+    async def published(self, document: Document) -> None:
+        """A stage of the document can be searched."""
+
+    async def wait_for_turn(self) -> None:
+        """Return when the next batch of windows may be embedded."""
+
+
+SILENT = Progress()
+
+
 class Builder:
     """Builds with one open embedder; documents built at the same time take turns with it."""
 
@@ -28,13 +50,20 @@ class Builder:
         self._embedder = embedder
         self._embedding = asyncio.Lock()
 
-    async def build(self, document: Document, reading: Reading) -> tuple[Document, Contents]:
+    async def build(
+        self, document: Document, reading: Reading, progress: Progress = SILENT
+    ) -> tuple[Document, Contents]:
         """The record, ready to be published under a version, and the contents. Raises `EmbedderError`."""
+        document, contents = await self.outline(document, reading)
+        return await self.complete(document, contents, progress)
+
+    async def outline(self, document: Document, reading: Reading) -> tuple[Document, Contents]:
+        """The same without vectors, which cost the most time; its state is "layout"."""
         language = analysis.detect_language(" ".join(page.text for page in reading.pages)[:LANGUAGE_CHARS])
         chunker = chunking.Chunker(self._embedder.count_tokens)
         chunks = await asyncio.to_thread(chunker.chunk_pages, document.id, reading.pages)
         windows = await asyncio.to_thread(chunking.make_windows, chunker, chunks, reading.title, language)
-        contents = Contents(reading.pages, chunks, windows, await self._embed(windows))
+        contents = Contents(reading.pages, chunks, windows, None)
         document = replace(
             document,
             title=reading.title,
@@ -42,17 +71,27 @@ class Builder:
             page_count=len(reading.pages),
             chunk_count=len(chunks),
             window_count=len(windows),
-            state="ready",
+            state="layout",
             reason="",
             notes=reading.notes,
         )
         return document, contents
 
-    async def _embed(self, windows: Sequence[Window]) -> Vector:
+    async def complete(
+        self, document: Document, contents: Contents, progress: Progress = SILENT
+    ) -> tuple[Document, Contents]:
+        """What `outline` made, with vectors and ready."""
+        vectors = await self._embed(contents.windows, progress)
+        return replace(document, state="ready"), replace(contents, vectors=vectors)
+
+    async def _embed(self, windows: Sequence[Window], progress: Progress) -> Vector:
         parts: list[Vector] = [np.zeros((0, self._embedder.dimension), np.float32)]
-        for start in range(0, len(windows), EMBED_ROWS):
+        for start in range(0, len(windows), progress.rows):
+            await progress.wait_for_turn()
+            batch = windows[start : start + progress.rows]
             async with self._embedding:
-                parts.append(await self._embedder.embed([w.text for w in windows[start : start + EMBED_ROWS]]))
+                parts.append(await self._embedder.embed([window.text for window in batch]))
+            progress.windows(start + len(batch), len(windows))
         return np.concatenate(parts)
 
 

@@ -3,6 +3,11 @@
     AcervoError              500
     ├── SettingsError        500  a setting is missing or wrong
     ├── ReadError            422  a file cannot be read
+    │   ├── FileTooLarge     413  it has more bytes than MAX_FILE_MB
+    │   ├── NotPdf           415  its bytes are something else
+    │   ├── EmptyFile        422  it has no bytes, or no pages
+    │   ├── Encrypted        422  it needs a password
+    │   └── Damaged          422  it is cut off or broken
     ├── QuestionsError       422  a file of questions, or the corpus they are put to, is not as expected
     ├── EmbedderError        503  the embedder did not answer, or answered wrongly
     ├── RerankerError        503  the reranker's folder holds no model that can be used
@@ -28,9 +33,42 @@ class SettingsError(AcervoError):
 
 
 class ReadError(AcervoError):
-    """A file cannot be turned into pages."""
+    """A file cannot be turned into pages; `kind` says why in a word, for programs."""
 
     status = 422
+    kind = "unreadable"
+
+
+class FileTooLarge(ReadError):
+    """It has more bytes than are taken."""
+
+    status = 413
+    kind = "too_large"
+
+
+class NotPdf(ReadError):
+    """Its bytes are not those of a PDF."""
+
+    status = 415
+    kind = "not_pdf"
+
+
+class EmptyFile(ReadError):
+    """It has no bytes, or no pages."""
+
+    kind = "empty"
+
+
+class Encrypted(ReadError):
+    """It needs a password."""
+
+    kind = "encrypted"
+
+
+class Damaged(ReadError):
+    """It cannot be opened, or nothing in it can be saved."""
+
+    kind = "damaged"
 
 
 class QuestionsError(AcervoError):

@@ -69,7 +69,8 @@ def is_utf8(path: Path) -> bool:
 
 
 def _hash_file(path: Path) -> tuple[str, int]:
-    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+    if not stat.S_ISREG(path.stat().st_mode) or path.resolve().is_relative_to("/proc"):
+        # Opening a pipe would wait for ever, and some files of /proc have no end.
         raise OSError(errno.EINVAL, "it is not a regular file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size
@@ -105,6 +106,15 @@ class Originals:
         except (FileNotFoundError, PermissionError) as error:
             raise ReadError(f"cannot be read any more: {error.strerror}.") from error
         return kept
+
+    def adopt(self, part: Path, document_id: str) -> None:
+        """Take over a file in DATA_DIR whose bytes are known to hash to this id; it is moved, not copied."""
+        kept = self.path(document_id)
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(part, kept)
+        except OSError as error:
+            raise AcervoError(f"DATA_DIR cannot be written: {error.strerror} ({kept.parent}).") from error
 
     def drop(self, document_id: str) -> None:
         """Forget the original of a removed document."""

@@ -5,23 +5,21 @@ and the next load does the rest.
 """
 
 import asyncio
-import hashlib
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from database import analysis, chunking
-from database.build import Builder, work_through
+from database.build import Progress, work_through
 from database.changes import find_changes, full_path
 from database.documents import Contents, Document, IndexRecord, Name
 from database.embedders import Embedder
 from database.errors import ReadError, SettingsError
-from database.files import Originals, drop_leftovers, find_files
-from database.index import check_dimension, check_record, describe_index, fits, make_record
-from database.plan import KEPT, Job, Labels, Plan, Versions, make_plan, without
-from database.readers import DocumentReader
+from database.files import drop_leftovers, find_files
+from database.index import check_record, describe_index, fits, make_record
+from database.ingest import Ingester, open_index
+from database.plan import KEPT, Job, Labels, Plan, make_plan, without
 from database.reindex import Rebuilder, find_source
 from database.report import Reporter, Summary
 from database.settings import IndexSettings
@@ -44,14 +42,9 @@ class Loader:
     def __init__(self, settings: IndexSettings, store: Store, embedder: Embedder, reporter: Reporter):
         self._store, self._embedder, self._reporter = store, embedder, reporter
         self._data_dir = settings.data_dir
-        self._reader = DocumentReader(settings)
-        self._originals = Originals(settings.data_dir / "files")
+        self._ingester = Ingester(settings, store, embedder)
         self._documents: dict[str, Document] = {}
         self._label = Labels()
-        self._builder = Builder(embedder)
-        made_by = (self._reader.fingerprint, chunking.FINGERPRINT, analysis.FINGERPRINT, embedder.name)
-        version = hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:16]
-        self._versions = Versions(version, self._reader.fingerprint)
 
     async def load(self, options: LoadOptions) -> Summary:
         """Bring the index up to date with `options.paths`. Raises `AcervoError` when nothing can be done."""
@@ -81,16 +74,17 @@ class Loader:
         unfinished = await self._store.read_next()
         begun = unfinished is not None and fits(unfinished, self._embedder)
         if not (wanted or begun) or await self._store.read_index() is None:
+            await self._store.drop_old()
             return []
         await self._embedder.open()
         self._label = Labels(name for document in await self._store.list_documents() for name in document.names)
 
         async def make(document: Document) -> tuple[Document, Contents]:
-            kept = self._originals.path(document.id)
+            kept = self._ingester.originals.path(document.id)
             return await self._build(Job(document, await asyncio.to_thread(find_source, document, kept)))
 
         with self._reporter.running():
-            return await Rebuilder(self._store, make, self._versions).rebuild(make_record(self._embedder))
+            return await Rebuilder(self._store, make, self._ingester.versions).rebuild(make_record(self._embedder))
 
     def _tell_rebuilt(self, rebuilt: Sequence[Document], summary: Summary) -> None:
         for document in rebuilt:
@@ -109,7 +103,7 @@ class Loader:
         changes.removed = [(d, n) for d, n in changes.removed if not any(map(full_path(n).is_relative_to, closed))]
         known = [name for document in self._documents.values() for name in document.names]
         self._label = Labels([*known, *(file.name for file in files)])
-        plan = make_plan(changes, self._documents, self._versions, options.retry, self._label)
+        plan = make_plan(changes, self._documents, self._ingester.versions, options.retry, self._label)
         added, changed = ([self._label(f.name) for f in found] for found in (changes.added, changes.changed))
         summary = Summary(
             added=[label for label in added if label not in plan.skipped],
@@ -125,7 +119,7 @@ class Loader:
 
     async def _carry_out(self, plan: Plan, record: IndexRecord | None, summary: Summary) -> None:
         if plan.jobs:
-            record = await self._open_index(record)
+            record = await open_index(self._store, self._embedder)
         if record is None or not (plan.jobs or plan.adopted or plan.removed or not record.settled):
             return
         await self._store.write_index(replace(record, settled=False))
@@ -147,15 +141,6 @@ class Loader:
         for job in jobs:
             await self._drop_replaced(job)
 
-    async def _open_index(self, record: IndexRecord | None) -> IndexRecord:
-        await self._embedder.open()
-        if record is None:
-            record = make_record(self._embedder)
-            await self._store.write_index(record)
-            await self._store.prepare(record)
-        check_dimension(record, self._embedder)
-        return record
-
     async def _work_through(self, jobs: Sequence[Job], summary: Summary) -> None:
         async def one(job: Job) -> None:
             try:
@@ -166,24 +151,17 @@ class Loader:
         await work_through(jobs, one)
 
     async def _make(self, job: Job, summary: Summary) -> None:
-        document, contents = await self._build(job)
-        await self._store.publish(document, contents)
+        document = await self._ingester.publish(*await self._build(job))
         self._documents[document.id] = document
         await self._drop_replaced(job)
         self._count(document, summary)
 
     async def _build(self, job: Job) -> tuple[Document, Contents]:
         """A document as it is published. Raises `ReadError`."""
-        original = self._originals.path(job.document.id)
-        if job.source is not None:
-            original = await asyncio.to_thread(self._originals.keep, job.source, job.document.id)
-        reading = await self._reader.read(
-            original, job.document.id, lambda done, total: self._reporter.pages(self._name(job), done, total)
-        )
-        reading = replace(reading, title=reading.title if reading.title != original.stem else _stem(job))
-        document, contents = await self._builder.build(job.document, reading)
-        self._reporter.finished(self._name(job), f"{document.page_count} pages, {document.chunk_count} chunks")
-        return replace(document, version=self._versions.contents), contents
+        shown = _Shown(self._reporter, self._name(job))
+        document, contents = await self._ingester.make(job.document, job.source, shown)
+        self._reporter.finished(shown.name, f"{document.page_count} pages, {document.chunk_count} chunks")
+        return document, contents
 
     def _count(self, document: Document, summary: Summary) -> None:
         summary.pages += document.page_count
@@ -196,10 +174,9 @@ class Loader:
         known = self._documents.get(job.document.id)
         kept = bool(job.replaced) or (known is not None and known.searchable)
         if not kept:
-            failed = replace(job.document, state="failed", reason=reason, version=self._versions.reader)
-            await self._put(replace(failed, title=failed.title or _stem(job)))
+            self._documents[job.document.id] = await self._ingester.fail(job.document, reason)
         elif known is None:
-            await self._forget(job.document.id)
+            await self._ingester.forget(job.document.id)
         summary.skip([self._label(name) for name in job.document.names], reason + KEPT if kept else reason)
         self._reporter.finished(self._name(job), f"skipped: {reason}")
 
@@ -218,22 +195,22 @@ class Loader:
                     await self._drop_name(document.id, name)
 
     async def _drop_name(self, document_id: str, name: Name) -> None:
-        document = without(self._documents[document_id], name)
-        if document.names:
-            await self._put(document)
-            return
-        # The record goes last: a load killed in between finds it again and forgets the rest.
-        await self._forget(document_id)
-        await self._store.remove_document(document_id)
-        del self._documents[document_id]
-
-    async def _forget(self, document_id: str) -> None:
-        await asyncio.to_thread(self._originals.drop, document_id)
-        await asyncio.to_thread(self._reader.forget, document_id)
+        known = await self._store.get_document(document_id)  # somebody may have deleted it in the page meanwhile
+        document = await self._ingester.drop_name(known or self._documents[document_id], name)
+        if document is None:
+            del self._documents[document_id]
+        else:
+            self._documents[document_id] = document
 
 
-def _stem(job: Job) -> str:
-    return Path(job.document.name).stem.replace("_", " ").strip() or job.document.name
+class _Shown(Progress):
+    """Shows the pages of one document."""
+
+    def __init__(self, reporter: Reporter, name: str):
+        self._reporter, self.name = reporter, name
+
+    def pages(self, done: int, total: int) -> None:
+        self._reporter.pages(self.name, done, total)
 
 
 def _name_closed(closed: Mapping[Path, str], roots: Sequence[Path]) -> dict[str, str]:

@@ -32,6 +32,8 @@ class Labels:
         return name.path if self._counts[name.path] < 2 else str(full_path(name))
 
 
+UNFINISHED = ("queued", "text", "layout")
+"""States of documents that the next load makes ready."""
 KEPT = " (the version loaded before still answers)"
 """Follows the reason why a changed file was skipped."""
 
@@ -67,7 +69,7 @@ def make_plan(
         known = documents.get(document_id)
         document = known or Document(document_id, "", (), files[0].size, added_at=time.time())
         replaced = tuple(file.name for file in files if file in changes.changed)
-        job = Job(replace(document, names=_join(document.names, names)), _place(files[0]), replaced)
+        job = Job(replace(document, names=join_names(document.names, names)), _place(files[0]), replaced)
         if known is None or _wants_reading(known, versions, retry):
             plan.jobs.append(job)
         elif known.state == "failed":
@@ -84,7 +86,7 @@ def _adopt_failed(plan: Plan, known: Document, names: Sequence[Name], replaced: 
     plan.skipped.update({plan.label(name): known.reason for name in new})
     plan.skipped.update({plan.label(name): known.reason + KEPT for name in replaced})
     if new:
-        plan.adopted.append(Job(replace(known, names=_join(known.names, new)), None))
+        plan.adopted.append(Job(replace(known, names=join_names(known.names, new)), None))
 
 
 def _plan_known(
@@ -108,7 +110,7 @@ def _plan_known(
             plan.unchanged.extend(plan.label(file.name) for file in same)
     planned = {job.document.id for job in plan.jobs}
     for document in documents.values():
-        if document.state == "queued" and document.id not in planned:
+        if document.state in UNFINISHED and document.id not in planned:
             plan.jobs.append(Job(document, None))
             plan.reread.append(document.name)
 
@@ -118,7 +120,7 @@ def _wants_reading(document: Document, versions: Versions, retry: bool) -> bool:
         return retry or document.version != versions.reader
     # Pages without text may have some under another OCR setting or reader.
     incomplete = bool(document.notes) and (retry or document.version != versions.contents)
-    return document.state == "queued" or incomplete
+    return document.state in UNFINISHED or incomplete
 
 
 def _by_document(files: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
@@ -128,7 +130,8 @@ def _by_document(files: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
     return grouped
 
 
-def _join(old: tuple[Name, ...], new: tuple[Name, ...]) -> tuple[Name, ...]:
+def join_names(old: tuple[Name, ...], new: tuple[Name, ...]) -> tuple[Name, ...]:
+    """All names of both, one for each place: that of `old` where both have it."""
     places = {full_path(name) for name in old}
     return old + tuple(name for name in new if full_path(name) not in places)
 
@@ -141,3 +144,8 @@ def without(document: Document, name: Name) -> Document:
     """The document without one of its names."""
     gone = full_path(name)
     return replace(document, names=tuple(n for n in document.names if full_path(n) != gone))
+
+
+def exclude(document: Document, excluded: bool = True) -> Document:
+    """The document with all its names deleted, or restored."""
+    return replace(document, names=tuple(replace(name, excluded=excluded) for name in document.names))

@@ -6,18 +6,20 @@ import importlib.metadata
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from database.documents import Reading
 from database.errors import ReadError
 from database.readers.cache import PageCache, Range
-from database.readers.opening import Facts, inspect
+from database.readers.opening import Facts
 from database.readers.pdf import Mode, convert
 from database.readers.pieces import RawPage, assemble_pages
+from database.readers.plain import look, read_plain
 from database.readers.reporting import choose_title, describe, name_pages
 from database.readers.worker import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout, run_limited
 from database.settings import IndexSettings
@@ -26,6 +28,8 @@ READER_VERSION = 2
 """Raise it when the same file would give other pages: what is cached is then made anew."""
 RANGE_PAGES = 8
 """Pages of one conversion process: memory grows with each page, and so does what a failure costs."""
+PLAIN_PAGES = 250
+"""Pages of one process that reads plain text, which is quick and needs little memory."""
 WORKER_MB = 1024
 """Memory set aside for a conversion: 400 to 750 MB were measured."""
 PAGE_TIMEOUT_S = 5.0
@@ -33,6 +37,7 @@ OCR_PAGE_TIMEOUT_S = 20.0
 
 LimitFailure = (WorkerTimeout, WorkerOutOfMemory, WorkerCrashed)
 Progress = Callable[[int, int], None]
+T = TypeVar("T")
 
 
 class DocumentReader:
@@ -56,6 +61,29 @@ class DocumentReader:
         notes = (*describe(pages, facts.repaired, self._settings.ocr), *(r.note for r in ranges if r.note))
         return Reading(choose_title(facts.title, pages, path), pages, notes)
 
+    async def read_plain(self, path: Path, document_id: str, on_pages: Progress | None = None) -> Reading | None:
+        """All pages as plain text, within seconds and without notes; None when even that broke a limit.
+
+        Raises `ReadError` for a file that cannot be read at all.
+        """
+        cache = PageCache(self._settings.data_dir / "pages" / document_id / self.fingerprint)
+        facts = await self._inspect(path, cache)
+
+        async def read_range(numbers: range) -> list[RawPage]:
+            async with self._slots:
+                return await self._run(read_plain, path, list(numbers), timeout_s=self._timeout_s(len(numbers)))
+
+        try:
+            ranges = await _read_ranges(read_range, facts.page_count, PLAIN_PAGES, on_pages or _ignore)
+        except LimitFailure:
+            return None
+        pages = assemble_pages([page for part in ranges for page in part])
+        return Reading(choose_title(facts.title, pages, path), pages)
+
+    async def look(self, path: Path) -> Facts:
+        """What is known of a file before it is converted. Raises `ReadError` when it cannot be read."""
+        return await self._run(look, path, self._settings.max_file_mb, timeout_s=self._settings.read_timeout_s)
+
     def forget(self, document_id: str) -> None:
         """Drop what is cached of a document, made by whatever reader. Blocks."""
         shutil.rmtree(self._settings.data_dir / "pages" / document_id, ignore_errors=True)
@@ -65,33 +93,14 @@ class DocumentReader:
         if kept is not None and kept.keys() == Facts.__annotations__.keys():
             return Facts(**kept)
         async with self._slots:
-            facts = await run_limited(
-                inspect,
-                path,
-                self._settings.max_file_mb,
-                timeout_s=self._settings.read_timeout_s,
-                memory_mb=self._settings.read_memory_mb,
-            )
+            facts = await self.look(path)
         await asyncio.to_thread(cache.save_facts, asdict(facts))
         return facts
 
     async def _convert_all(self, path: Path, cache: PageCache, total: int, on_pages: Progress) -> list[Range]:
-        done = 0
-
-        async def convert_range(numbers: range) -> Range:
-            nonlocal done
-            converted = await self._convert_range(path, cache, numbers)
-            done += len(numbers)
-            on_pages(done, total)
-            return converted
-
-        starts = range(1, total + 1, RANGE_PAGES)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(convert_range(range(s, min(s + RANGE_PAGES, total + 1)))) for s in starts]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        return [task.result() for task in tasks]
+        return await _read_ranges(
+            lambda numbers: self._convert_range(path, cache, numbers), total, RANGE_PAGES, on_pages
+        )
 
     async def _convert_range(self, path: Path, cache: PageCache, numbers: Sequence[int]) -> Range:
         kept = await asyncio.to_thread(cache.load_range, numbers)
@@ -111,22 +120,18 @@ class DocumentReader:
         try:
             return Range(await self._convert(path, numbers, "text"), f"{name_pages(numbers)}: {why}, plain text used")
         except LimitFailure as failure:
-            raise ReadError(
+            kind = WorkerTimeout if isinstance(failure, WorkerTimeout) else ReadError
+            raise kind(
                 f"{name_pages(numbers)}: {why}, and as plain text too: {failure} Raise READ_TIMEOUT_S or"
                 " READ_MEMORY_MB, or print the file to a new PDF and load that."
             ) from None
 
     async def _convert(self, path: Path, numbers: Sequence[int], mode: Mode) -> tuple[RawPage, ...]:
-        pages = await run_limited(
-            convert,
-            path,
-            list(numbers),
-            mode,
-            self._settings.ocr_language,
-            timeout_s=self._timeout_s(len(numbers)),
-            memory_mb=self._settings.read_memory_mb,
-        )
-        return tuple(pages)
+        language, timeout_s = self._settings.ocr_language, self._timeout_s(len(numbers))
+        return tuple(await self._run(convert, path, list(numbers), mode, language, timeout_s=timeout_s))
+
+    async def _run(self, function: Callable[..., T], *args: object, timeout_s: float) -> T:
+        return await run_limited(function, *args, timeout_s=timeout_s, memory_mb=self._settings.read_memory_mb)
 
     def _timeout_s(self, page_count: int) -> float:
         each = OCR_PAGE_TIMEOUT_S if self._settings.ocr == "on" else PAGE_TIMEOUT_S
@@ -138,6 +143,29 @@ class DocumentReader:
         if isinstance(failure, WorkerOutOfMemory):
             return f"layout needed more than {self._settings.read_memory_mb} MB of memory"
         return "layout failed"
+
+
+async def _read_ranges(read: Callable[[range], Awaitable[T]], total: int, size: int, on_pages: Progress) -> list[T]:
+    """What `read` makes of pages 1 to `total`, `size` pages a call, in order; the first failure is raised."""
+    done = 0
+
+    async def read_one(numbers: range) -> T:
+        nonlocal done
+        result = await read(numbers)
+        done += len(numbers)
+        on_pages(done, total)
+        return result
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(read_one(numbers)) for numbers in _cut(total, size)]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _cut(total: int, size: int) -> Iterator[range]:
+    return (range(start, min(start + size, total + 1)) for start in range(1, total + 1, size))
 
 
 def count_workers() -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from database.errors import ReadError
+from database.errors import Damaged, EmptyFile, Encrypted, FileTooLarge, NotPdf, ReadError
 
 DAMAGED = "It is damaged and cannot be opened. Copy or download the file again."
 SNIFF_BYTES = 1024
@@ -45,21 +45,18 @@ def preload() -> None:
 
 def inspect(path: Path, max_file_mb: int) -> Facts:
     """Look at a file without converting it. Raises `ReadError` for what cannot be read at all."""
-    try:
-        _check_bytes(path, max_file_mb)
-    except OSError as error:
-        raise ReadError(f"It cannot be read ({error.strerror}). Check that it is there and may be read.") from None
+    check_file(path, max_file_mb)
     with open_document(path) as document:
         if document.needs_pass:
-            raise ReadError(
+            raise Encrypted(
                 "It is protected by a password. Remove the password (for example with"
                 " `qpdf --decrypt --password=… in.pdf out.pdf`) and load the file again."
             )
         if not document.is_pdf:
-            raise ReadError("It is not a PDF, whatever its name says. Export it as PDF.")
+            raise NotPdf("It is not a PDF, whatever its name says. Export it as PDF.")
         page_count = _count_pages(document)
         if page_count == 0:
-            raise ReadError("It has no pages. Export or download the file again.")
+            raise EmptyFile("It has no pages. Export or download the file again.")
         title = (document.metadata or {}).get("title") or ""
         return Facts(page_count, title.strip(), bool(document.is_repaired))
 
@@ -78,26 +75,37 @@ def open_document(path: Path) -> Any:
     except pymupdf.FileNotFoundError:
         raise ReadError("It is not there any more. Load the folder again.") from None
     except (pymupdf.FileDataError, pymupdf.mupdf.FzErrorBase):
-        raise ReadError(DAMAGED) from None
+        raise Damaged(DAMAGED) from None
 
 
 def _count_pages(document: Any) -> int:
     try:
         return int(document.page_count)
     except (RuntimeError, load_library().mupdf.FzErrorBase):  # no root, no page tree
-        raise ReadError(DAMAGED) from None
+        raise Damaged(DAMAGED) from None
 
 
-def _check_bytes(path: Path, max_file_mb: int) -> None:
-    size = path.stat().st_size
+def check_file(path: Path, max_file_mb: int) -> None:
+    """Look at a file's size and first bytes alone. Raises `ReadError` when they are not those of a PDF."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(SNIFF_BYTES)
+    except OSError as error:
+        raise ReadError(f"It cannot be read ({error.strerror}). Check that it is there and may be read.") from None
     if size == 0:
-        raise ReadError("It is empty (0 bytes). Copy or download the file again.")
+        raise EmptyFile("It is empty (0 bytes). Copy or download the file again.")
     if size > max_file_mb << 20:
-        raise ReadError(f"It has {size >> 20} MB, more than MAX_FILE_MB={max_file_mb}. Split it or raise that setting.")
-    with path.open("rb") as file:
-        start = file.read(SNIFF_BYTES)
-    if b"%PDF-" not in start:
-        raise ReadError(f"It is not a PDF but {_name_format(start)}. Export it as PDF.")
+        raise FileTooLarge(
+            f"It has {size >> 20} MB, more than MAX_FILE_MB={max_file_mb}. Split it or raise that setting."
+        )
+    check_start(start)
+
+
+def check_start(start: bytes) -> None:
+    """Raise `NotPdf` unless these first SNIFF_BYTES bytes are those of a PDF."""
+    if b"%PDF-" not in start[:SNIFF_BYTES]:
+        raise NotPdf(f"It is not a PDF but {_name_format(start)}. Export it as PDF.")
 
 
 def _name_format(start: bytes) -> str:

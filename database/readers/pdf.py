@@ -32,7 +32,7 @@ def convert(path: Path, numbers: Sequence[int], mode: Mode, ocr_language: str) -
     """Convert pages (numbers from 1). Pages that the layout analysis misses fall back to plain
     text; in mode "ocr" pages without any text are recognised."""
     with open_document(path) as document:
-        pages = [_read_text(document, number) for number in numbers]
+        pages = [read_text(document, number) for number in numbers]
         small = [page for page in pages if max(page.width, page.height) <= MAX_LAYOUT_POINTS]
         if mode != "text":
             written = [page for page in small if page.made_by == "text"]
@@ -43,8 +43,8 @@ def convert(path: Path, numbers: Sequence[int], mode: Mode, ocr_language: str) -
         return pages
 
 
-def _read_text(document: Any, number: int) -> RawPage:
-    """A page as plain text, or as nothing when it has none or is broken."""
+def read_text(document: Any, number: int) -> RawPage:
+    """A page (from 1) as plain text, or as nothing when it has none or is broken."""
     pymupdf = load_library()
     try:
         page = document[number - 1]
@@ -63,7 +63,7 @@ def _recognise(document: Any, pages: Sequence[RawPage], language: str) -> list[R
     os.environ["TESSDATA_PREFIX"] = _find_tessdata(language)
     converted = _to_markdown(document, pages, use_ocr=True, ocr_language=language, ocr_dpi=OCR_DPI)
     # The pages carry their recognised text now: what layout makes of it is judged as always.
-    plain = [_read_text(document, page.number) for page in pages]
+    plain = [read_text(document, page.number) for page in pages]
     best = _replace(plain, _keep_whole(converted, plain))
     return [replace(page, made_by="ocr") for page in best if page.pieces]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from database.documents import Page
-from database.errors import ReadError
+from database.errors import Damaged
 from database.readers.pieces import HEADINGS, replace_unstorable
 
 MAX_TITLE_CHARS = 120
@@ -37,7 +37,7 @@ def describe(pages: Sequence[Page], repaired: bool, ocr: Literal["off", "on"]) -
     notes = []
     if repaired:
         if len(blank) == len(pages):
-            raise ReadError("It is damaged (cut off?) and no text could be saved. Copy or download it again.")
+            raise Damaged("It is damaged (cut off?) and no text could be saved. Copy or download it again.")
         notes.append(f"the file is damaged; {len(pages) - len(blank)} of {len(pages)} pages gave text")
     if blank:
         verb = "has" if len(blank) == 1 else "have"

@@ -30,6 +30,8 @@ T = TypeVar("T")
 class WorkerTimeout(ReadError):
     """The function took longer than allowed, and was killed."""
 
+    kind = "too_slow"
+
 
 class WorkerOutOfMemory(ReadError):
     """The function needed more memory than allowed."""

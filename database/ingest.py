@@ -1,0 +1,147 @@
+"""One document from its file to the index: keep the original, read, build, publish by stages.
+
+    received ─► text    plain text of all pages, found by words and grams within seconds
+             ─► layout  pages with headings and tables, found by words and grams
+             ─► ready   with vectors
+
+The loader goes straight to the last stage; the server's queue publishes each. Both end with the same contents.
+"""
+
+import asyncio
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from database import analysis, chunking
+from database.build import SILENT, Builder, Progress
+from database.documents import Contents, Document, IndexRecord, Name, Reading
+from database.embedders import Embedder
+from database.files import Originals
+from database.index import check_dimension, check_record, make_record
+from database.plan import Versions, exclude, join_names, without
+from database.readers import DocumentReader
+from database.readers.opening import check_file
+from database.settings import IndexSettings
+from database.stores import Store
+
+ERASURE = "erasure"
+"""The kind of the books' entries that name deleted documents, by their ids."""
+
+
+class Ingester:
+    """Puts documents into one open store with one open embedder."""
+
+    def __init__(self, settings: IndexSettings, store: Store, embedder: Embedder):
+        self._store, self._max_file_mb = store, settings.max_file_mb
+        self.reader = DocumentReader(settings)
+        self.originals = Originals(settings.data_dir / "files")
+        self._builder = Builder(embedder)
+        made_by = (self.reader.fingerprint, chunking.FINGERPRINT, analysis.FINGERPRINT, embedder.name)
+        version = hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:16]
+        self.versions = Versions(version, self.reader.fingerprint)
+
+    async def make(
+        self, document: Document, source: Path | None = None, progress: Progress = SILENT
+    ) -> tuple[Document, Contents]:
+        """A document as it is published in the end; `source` is copied unless the original is kept
+        already. Raises `ReadError`, `EmbedderError`."""
+        original = await self._keep(document, source)
+        draft, contents = await self._outline(document, original, progress)
+        return await self._complete(draft, contents, progress)
+
+    async def make_by_stages(self, document: Document, progress: Progress) -> Document:
+        """Publish a document whose original is kept: text, layout, ready. Stages that it has are left out."""
+        original = self.originals.path(document.id)
+        if not document.whole:
+            reading = await self.reader.read_plain(original, document.id, progress.pages)
+            if reading is not None:
+                await self._publish_text(document, _name(reading, document, original), progress)
+        draft, contents = await self._outline(document, original, progress)
+        if document.state not in ("layout", "ready"):
+            await progress.published(await self.publish(replace(draft, version=self._version("layout")), contents))
+        ready = await self.publish(*await self._complete(draft, contents, progress))
+        await progress.published(ready)
+        return ready
+
+    async def publish(self, document: Document, contents: Contents) -> Document:
+        """Publish under the names that the document has by now, to which those of `document` are added."""
+        known = await self._store.get_document(document.id)
+        if known is not None:
+            document = replace(document, names=join_names(known.names, document.names))
+        await self._store.publish(document, contents)
+        if await self._store.get_record(ERASURE, document.id):  # somebody deleted it meanwhile
+            document = exclude(document)
+            await self._store.put_document(document)
+        return document
+
+    async def fail(self, document: Document, reason: str) -> Document:
+        """Record that a document cannot be read."""
+        failed = replace(document, state="failed", reason=reason, version=self.versions.reader)
+        failed = replace(failed, title=failed.title or _stem(document))
+        await self._store.put_document(failed)
+        return failed
+
+    async def drop_name(self, document: Document, name: Name) -> Document | None:
+        """Take a name from a document; without any left it is forgotten, and the result is None."""
+        document = without(document, name)
+        if document.names:
+            await self._store.put_document(document)
+            return document
+        # The record goes last: what is killed in between is found again and finished.
+        await self.forget(document.id)
+        await self._store.remove_document(document.id)
+        return None
+
+    async def forget(self, document_id: str) -> None:
+        """Drop the original of a document and what is cached of it."""
+        await asyncio.to_thread(self.originals.drop, document_id)
+        await asyncio.to_thread(self.reader.forget, document_id)
+
+    async def _keep(self, document: Document, source: Path | None) -> Path:
+        if source is None:
+            return self.originals.path(document.id)
+        await asyncio.to_thread(check_file, source, self._max_file_mb)
+        return await asyncio.to_thread(self.originals.keep, source, document.id)
+
+    async def _publish_text(self, document: Document, reading: Reading, progress: Progress) -> None:
+        draft, contents = await self._builder.outline(document, reading)
+        if contents.windows:
+            draft = replace(draft, state="text", version=self._version("text"))
+            await progress.published(await self.publish(draft, contents))
+
+    async def _outline(self, document: Document, original: Path, progress: Progress) -> tuple[Document, Contents]:
+        reading = await self.reader.read(original, document.id, progress.pages)
+        return await self._builder.outline(document, _name(reading, document, original))
+
+    async def _complete(self, draft: Document, contents: Contents, progress: Progress) -> tuple[Document, Contents]:
+        document, contents = await self._builder.complete(draft, contents, progress)
+        return replace(document, version=self.versions.contents), contents
+
+    def _version(self, stage: str) -> str:
+        return f"{self.versions.contents}-{stage}"
+
+
+async def open_index(store: Store, embedder: Embedder) -> IndexRecord:
+    """The record of the index, which is made when there is none, once the embedder is open.
+
+    Raises `EmbedderError`, `IndexMismatch` or another `StoreError`.
+    """
+    record = await store.read_index()
+    if record is not None:
+        check_record(record, embedder)
+    await embedder.open()
+    if record is None:
+        record = make_record(embedder)
+        await store.write_index(record)
+    await store.prepare(record)
+    check_dimension(record, embedder)
+    return record
+
+
+def _name(reading: Reading, document: Document, original: Path) -> Reading:
+    """A reading whose title, where the pages gave none, is the document's own name and not its copy's."""
+    return replace(reading, title=_stem(document)) if reading.title == original.stem else reading
+
+
+def _stem(document: Document) -> str:
+    return Path(document.name).stem.replace("_", " ").strip() or document.name
