@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,9 @@ def list_tree(folder: Path) -> list[str]:
     return sorted(str(f) for f in files if f.parts[0] != "models" and not f.name.endswith(("-wal", "-shm")))
 
 
-def start_load(home: Path, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+def start_load(
+    home: Path, *arguments: str | Path, settings: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.Popen[str]:
     """Start the loader on `home`/pdf and `home`/data; the working folder is `home`."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -78,6 +81,7 @@ def start_load(home: Path, *arguments: str | Path, **options: Any) -> subprocess
         "HOME": str(home),
         "DATA_DIR": str(home / "data"),
         "PDF_DIR": str(home / "pdf"),
+        **(settings or {}),
     }
     given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": home, "env": environment} | options
     return subprocess.Popen([sys.executable, MAIN, *arguments], text=True, **given)

@@ -77,7 +77,6 @@ class Generations:
         records = await self.read()
         if records.next is None:
             return
-        await self._take_over(Shelf(records.next.generation))
         await self._connection.replace("index", rows.record_row(records.next))
         await self._connection.delete("index", {"_id": "next"})
 
