@@ -71,7 +71,7 @@ class Ingester:
         await self._store.publish(document, contents)
         if await self._store.get_record(ERASURE, document.id):  # somebody deleted it meanwhile
             document = exclude(document)
-            await self._store.put_document(document)
+            await self._store.put_names(document.id, document.names)
         return document
 
     async def fail(self, document: Document, reason: str) -> Document:
@@ -85,7 +85,7 @@ class Ingester:
         """Take a name from a document; without any left it is forgotten, and the result is None."""
         document = without(document, name)
         if document.names:
-            await self._store.put_document(document)
+            await self._store.put_names(document.id, document.names)
             return document
         # The record goes last: what is killed in between is found again and finished.
         await self.forget(document.id)

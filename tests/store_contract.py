@@ -248,6 +248,19 @@ class StoreContract(RecordsContract, GenerationsContract):
         assert await store.get_chunks([contents.chunks[0].id]) == list(contents.chunks)
         assert await found_anywhere(store, document, contents) == window_ids(contents)
 
+    async def test_names_alone_are_put(self, store: Store) -> None:
+        document, contents = make_document("a", ["gato preto"])
+        assert await store.put_names(document.id, document.names) is None
+        assert await store.list_documents() == []
+        await publish(store, (document, contents))
+        hidden = (Name("pdf", "a.pdf", True), Name("uploads", "b.pdf", True))
+        assert await store.put_names(document.id, hidden) == replace(document, names=hidden)
+        assert await store.get_document(document.id) == replace(document, names=hidden)
+        assert await found_anywhere(store, document, contents) == set()
+        await store.put_names(document.id, [*hidden, Name("pdf", "c.pdf")])
+        assert await found_anywhere(store, document, contents) == window_ids(contents)
+        assert await store.get_page(document.id, 1) == contents.pages[0]
+
     # Publishing, removing, sweeping
 
     async def test_a_new_version_replaces_the_whole(self, store: Store) -> None:

@@ -76,6 +76,10 @@ class Store(Generation, Protocol):
     async def get_document(self, document_id: str) -> Document | None:
         """One document by id."""
 
+    async def put_names(self, document_id: str, names: Sequence[Name]) -> Document | None:
+        """Give a document these names and nothing else, whatever is being published meanwhile; its
+        record, or None when there is none."""
+
     async def remove_document(self, document_id: str) -> None:
         """Make it unfindable at once (the record goes first), then drop its contents."""
 

@@ -15,6 +15,7 @@ from database.documents import (
     Counts,
     Document,
     IndexRecord,
+    Name,
     Page,
     Record,
     SearchQuery,
@@ -102,6 +103,10 @@ class MongoStore:
     async def put_document(self, document: Document) -> None:
         """Write a record alone."""
         await (await self._answering()).put_document(document)
+
+    async def put_names(self, document_id: str, names: Sequence[Name]) -> Document | None:
+        """Replace a record's names."""
+        return await (await self._answering()).put_names(document_id, names)
 
     async def publish(self, document: Document, contents: Contents) -> None:
         """Write contents, commit, drop other versions' contents."""

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 
-from database.documents import Contents, Document, IndexRecord, Window
+from pymongo import ReturnDocument
+
+from database.documents import Contents, Document, IndexRecord, Name, Window
 from database.errors import StoreError
 from database.stores import mongo_rows as rows
 from database.stores.mongo_client import Connection
@@ -74,10 +76,20 @@ class MongoGeneration:
         """Write what it has of a document."""
         await self._put(document)
 
+    async def put_names(self, document_id: str, names: Sequence[Name]) -> Document | None:
+        """Replace a record's names; the record, or None."""
+        documents, fields = self._connection.database["documents"], rows.name_fields(names)
+        row = await self._connection.call(
+            lambda: documents.find_one_and_update(
+                {"_id": document_id}, {"$set": fields}, return_document=ReturnDocument.AFTER
+            )
+        )
+        return rows.read_document(row, self.shelf) if row else None
+
     async def _put(self, document: Document) -> bool:
         """Whether there is such a document: the next generation makes none."""
         answers, fields = self._key == "record", rows.document_fields(document, self.shelf)
-        change = {"$set": fields | (rows.name_fields(document) if answers else {})}
+        change = {"$set": fields | (rows.name_fields(document.names) if answers else {})}
         documents = self._connection.database["documents"]
         result = await self._connection.call(lambda: documents.update_one({"_id": document.id}, change, upsert=answers))
         return answers or result.matched_count > 0

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from database.documents import Chunk, Contents, Document, IndexRecord, Page, Window
+from database.documents import Chunk, Contents, Document, IndexRecord, Name, Page, Window
 from database.stores.generations import carry_over
 
 Row = dict[str, Any]
 
 _DOCUMENT = TypeAdapter(Document)
+_NAMES = TypeAdapter(tuple[Name, ...])
 _RECORD = TypeAdapter(IndexRecord)
 _PAGE = TypeAdapter(Page)
 _CHUNK = TypeAdapter(Chunk)
@@ -60,9 +61,9 @@ def document_fields(document: Document, shelf: Shelf) -> Row:
     return {shelf.name(name): value for name, value in fields.items()}
 
 
-def name_fields(document: Document) -> Row:
-    """Where its bytes were found, which is the same in all generations."""
-    return {"names": _DOCUMENT.dump_python(document)["names"], "hidden": not document.visible}
+def name_fields(names: Sequence[Name]) -> Row:
+    """Where a document's bytes were found, which is the same in all generations."""
+    return {"names": _NAMES.dump_python(tuple(names)), "hidden": all(name.excluded for name in names)}
 
 
 def read_document(row: Mapping[str, Any], shelf: Shelf) -> Document:

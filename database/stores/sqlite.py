@@ -14,6 +14,7 @@ from database.documents import (
     Counts,
     Document,
     IndexRecord,
+    Name,
     Page,
     Record,
     SearchQuery,
@@ -97,6 +98,10 @@ class SqliteStore:
     async def put_document(self, document: Document) -> None:
         """Write a record alone."""
         await self.run(self.file.put_document, document)
+
+    async def put_names(self, document_id: str, names: Sequence[Name]) -> Document | None:
+        """Replace a record's names."""
+        return await self.run(self.file.put_names, document_id, names)
 
     async def publish(self, document: Document, contents: Contents) -> None:
         """Replace record and contents in one transaction."""

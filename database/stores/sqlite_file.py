@@ -4,12 +4,24 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from database.documents import Candidates, Chunk, Contents, Counts, Document, IndexRecord, Page, SearchQuery, Window
+from database.documents import (
+    Candidates,
+    Chunk,
+    Contents,
+    Counts,
+    Document,
+    IndexRecord,
+    Name,
+    Page,
+    SearchQuery,
+    Window,
+)
 from database.stores.matrix import VectorMatrix, VectorRows
 from database.stores.sqlite_rows import (
     CHUNK,
@@ -101,6 +113,16 @@ class IndexFile:
         """Insert or replace a record; contents stay."""
         with self._transaction() as db:
             put_record(db, document)
+
+    def put_names(self, document_id: str, names: Sequence[Name]) -> Document | None:
+        """Replace a record's names; the record, or None."""
+        with self._transaction() as db:
+            found = self.read_documents(document_id)
+            if not found:
+                return None
+            document = replace(found[0], names=tuple(names))
+            put_record(db, document)
+            return document
 
     def publish(self, document: Document, contents: Contents) -> None:
         """Replace record and contents in one transaction."""
