@@ -17,7 +17,7 @@ from database.analysis import detect_language
 from database.embedders import make_embedder
 from database.errors import AcervoError
 from database.files import Originals
-from database.index import check_dimension, check_record
+from database.index import check_dimension, check_index
 from database.rerankers import make_reranker
 from database.retrieval import Retriever
 from database.stores import make_store
@@ -104,7 +104,7 @@ class Engine:
                 detail = "No documents are loaded yet. Put PDFs into PDF_DIR and type `make load`."
                 return PartState(self.store.kind, "empty", detail)
             await self.store.check()
-            check_record(record, self.embedder)
+            await check_index(self.store, record, self.embedder)
             if self.open_embedder.done:
                 check_dimension(record, self.embedder)
         except AcervoError as error:

@@ -6,7 +6,7 @@ from database import analysis, chunking
 from database.documents import IndexRecord
 from database.embedders import Embedder
 from database.errors import IndexMismatch
-from database.stores import Generation
+from database.stores import Generation, Store
 
 SCHEMA = 1
 """Changes when the stores' layout changes."""
@@ -36,6 +36,17 @@ def check_record(record: IndexRecord, embedder: Embedder) -> None:
             f"The index was made otherwise: {'; '.join(differing)}. Rebuild it with "
             "`python database/main.py --reindex`, or go back to the settings that it was made with."
         )
+
+
+async def check_index(store: Store, record: IndexRecord, embedder: Embedder) -> None:
+    """As `check_record`; says so when an index that would do is being made."""
+    unfinished = None if fits(record, embedder) else await store.read_next()
+    if unfinished is not None and fits(unfinished, embedder):
+        raise IndexMismatch(
+            "The index is being rebuilt with these settings and answers once that is through. "
+            "Should it have been stopped, `python database/main.py` goes on with it."
+        )
+    check_record(record, embedder)
 
 
 def fits(record: IndexRecord, embedder: Embedder) -> bool:

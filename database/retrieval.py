@@ -11,7 +11,7 @@ from database.context import SPARE, assemble
 from database.documents import Candidate, Candidates, Filters, Hit, IndexRecord, SearchQuery
 from database.embedders import Embedder
 from database.errors import StoreError
-from database.index import check_record
+from database.index import check_index
 from database.relevance import is_relevant, measure_coverage
 from database.rerankers import CANDIDATES as RERANKED
 from database.rerankers import Reranker, rerank
@@ -101,7 +101,7 @@ class Retriever:
     async def _search(self, question: str, top_k: int, filters: Filters, record: IndexRecord | None) -> Found:
         if record is None:
             return Found(question, detect_language(question), ())
-        check_record(record, self._embedder)
+        await check_index(self._store, record, self._embedder)
         query = await self._analyse(question, record, filters)
         looked_at = max(top_k, RERANKED) if self._reranker else top_k
         ranked = fuse(await self._store.search(query))[:looked_at]

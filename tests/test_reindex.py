@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from database import analysis
+from database.chunking import FINGERPRINT
 from database.documents import Contents, Document, IndexRecord
-from database.errors import ReadError, StoreError
+from database.embedders.minilm import MiniLMEmbedder
+from database.errors import IndexMismatch, ReadError, StoreError
+from database.index import SCHEMA, check_index
 from database.plan import Versions
 from database.reindex import Rebuilder
 from database.settings import IndexSettings
@@ -151,6 +155,19 @@ async def test_what_cannot_be_read_is_told_and_what_came_meanwhile_is_made(store
     assert (failed.state, failed.reason, failed.version) == ("failed", "is damaged.", "reader")
     found = await store.search(ask("volta1"))
     assert set(ids(found.words)) == {w for key in ("a", "c", "new") for w in window_ids(round_pair(key, 1)[1])}
+
+
+async def test_a_server_with_the_next_embedder_says_what_it_waits_for(store: Store) -> None:
+    embedder = MiniLMEmbedder(Path("nowhere"))
+    wanted = replace(RECORD, schema=SCHEMA, embedder=embedder.name, chunker=FINGERPRINT, analyser=analysis.FINGERPRINT)
+    record = await store.read_index()
+    assert record is not None
+    with pytest.raises(IndexMismatch, match="--reindex"):
+        await check_index(store, record, embedder)
+    await store.open_next(wanted)
+    with pytest.raises(IndexMismatch, match="is being rebuilt with these settings"):
+        await check_index(store, record, embedder)
+    await check_index(store, wanted, embedder)
 
 
 # MongoDB, killed before each of its writes
