@@ -10,6 +10,7 @@ import numpy as np
 from database import analysis, chunking
 from database.documents import Contents, Document, Reading, Vector, Window
 from database.embedders import Embedder
+from database.page_terms import make_page_terms
 
 T = TypeVar("T")
 
@@ -49,6 +50,8 @@ class Builder:
     def __init__(self, embedder: Embedder):
         self._embedder = embedder
         self._embedding = asyncio.Lock()
+        self.known: dict[str, Vector] = {}
+        """Vectors of this embedder by their windows' texts, which are not made again."""
 
     async def build(
         self, document: Document, reading: Reading, progress: Progress = SILENT
@@ -63,7 +66,8 @@ class Builder:
         chunker = chunking.Chunker(self._embedder.count_tokens)
         chunks = await asyncio.to_thread(chunker.chunk_pages, document.id, reading.pages)
         windows = await asyncio.to_thread(chunking.make_windows, chunker, chunks, reading.title, language)
-        contents = Contents(reading.pages, chunks, windows, None)
+        page_terms = await asyncio.to_thread(make_page_terms, reading.pages, language)
+        contents = Contents(reading.pages, chunks, windows, None, page_terms)
         document = replace(
             document,
             title=reading.title,
@@ -85,14 +89,20 @@ class Builder:
         return replace(document, state="ready"), replace(contents, vectors=vectors)
 
     async def _embed(self, windows: Sequence[Window], progress: Progress) -> Vector:
+        known = {window.text: self.known[window.text] for window in windows if window.text in self.known}
+        texts = [window.text for window in windows if window.text not in known]
         parts: list[Vector] = [np.zeros((0, self._embedder.dimension), np.float32)]
-        for start in range(0, len(windows), progress.rows):
+        for start in range(0, len(texts), progress.rows):
             await progress.wait_for_turn()
-            batch = windows[start : start + progress.rows]
+            batch = texts[start : start + progress.rows]
             async with self._embedding:
-                parts.append(await self._embedder.embed([window.text for window in batch]))
-            progress.windows(start + len(batch), len(windows))
-        return np.concatenate(parts)
+                parts.append(await self._embedder.embed(batch))
+            progress.windows(len(windows) - len(texts) + start + len(batch), len(windows))
+        made = np.concatenate(parts)
+        if not known:
+            return made
+        rest = iter(made)
+        return np.stack([known[window.text] if window.text in known else next(rest) for window in windows])
 
 
 async def work_through(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:

@@ -35,7 +35,7 @@ class Ingester:
         self._store, self._max_file_mb = store, settings.max_file_mb
         self.reader = DocumentReader(settings)
         self.originals = Originals(settings.data_dir / "files")
-        self._builder = Builder(embedder)
+        self.builder = Builder(embedder)
         made_by = (self.reader.fingerprint, chunking.FINGERPRINT, analysis.FINGERPRINT, embedder.name)
         version = hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:16]
         self.versions = Versions(version, self.reader.fingerprint)
@@ -104,17 +104,17 @@ class Ingester:
         return await asyncio.to_thread(self.originals.keep, source, document.id)
 
     async def _publish_text(self, document: Document, reading: Reading, progress: Progress) -> None:
-        draft, contents = await self._builder.outline(document, reading)
+        draft, contents = await self.builder.outline(document, reading)
         if contents.windows:
             draft = replace(draft, state="text", version=self._version("text"))
             await progress.published(await self.publish(draft, contents))
 
     async def _outline(self, document: Document, original: Path, progress: Progress) -> tuple[Document, Contents]:
         reading = await self.reader.read(original, document.id, progress.pages)
-        return await self._builder.outline(document, _name(reading, document, original))
+        return await self.builder.outline(document, _name(reading, document, original))
 
     async def _complete(self, draft: Document, contents: Contents, progress: Progress) -> tuple[Document, Contents]:
-        document, contents = await self._builder.complete(draft, contents, progress)
+        document, contents = await self.builder.complete(draft, contents, progress)
         return replace(document, version=self.versions.contents), contents
 
     def _version(self, stage: str) -> str:

@@ -84,7 +84,8 @@ class Loader:
             return await self._build(Job(document, await asyncio.to_thread(find_source, document, kept)))
 
         with self._reporter.running():
-            return await Rebuilder(self._store, make, self._ingester.versions).rebuild(make_record(self._embedder))
+            rebuilder = Rebuilder(self._store, make, self._ingester.versions, self._ingester.builder.known)
+            return await rebuilder.rebuild(make_record(self._embedder))
 
     def _tell_rebuilt(self, rebuilt: Sequence[Document], summary: Summary) -> None:
         for document in rebuilt:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from database.build import work_through
 from database.changes import full_path
-from database.documents import Contents, Document, IndexRecord
+from database.documents import Contents, Document, IndexRecord, Vector
 from database.errors import ReadError
 from database.index import describe_index
 from database.plan import Versions
@@ -21,10 +21,11 @@ Make = Callable[[Document], Awaitable[tuple[Document, Contents]]]
 
 
 class Rebuilder:
-    """Rebuilds the index of one store. `versions` are what finished and failed documents have."""
+    """Rebuilds the index of one store. `versions` are what finished and failed documents have; `known`
+    is given the vectors that `make` may use again, by their windows' texts."""
 
-    def __init__(self, store: Store, make: Make, versions: Versions):
-        self._store, self._make, self._versions = store, make, versions
+    def __init__(self, store: Store, make: Make, versions: Versions, known: dict[str, Vector]):
+        self._store, self._make, self._versions, self._known = store, make, versions, known
         self._tried: dict[str, Document] = {}
 
     async def rebuild(self, record: IndexRecord) -> list[Document]:
@@ -36,8 +37,9 @@ class Rebuilder:
         if await self._store.drop_old() and answering is not None and answering.made_by == record.made_by:
             return []  # the one before was killed when it had switched already
         generation = await self._store.open_next(record)
+        again = answering is not None and _keeps_vectors(answering, record)
         while waiting := await self._find_waiting(generation):
-            await work_through(waiting, lambda document: self._add(generation, document))
+            await work_through(waiting, lambda document: self._add(generation, document, again))
         await generation.wait_until_searchable([document.id for document in await generation.list_documents()])
         await describe_index(generation, await self._store.read_next() or record)
         await self._store.switch()
@@ -51,7 +53,9 @@ class Rebuilder:
         known = await self._store.list_documents()
         return [d for d in known if d.id not in made and d.id not in self._tried and d.state != "failed"]
 
-    async def _add(self, generation: Generation, document: Document) -> None:
+    async def _add(self, generation: Generation, document: Document, again: bool) -> None:
+        known = await self._store.read_vectors(document.id) if again else {}
+        self._known.update(known)
         try:
             made, contents = await self._make(document)
         except ReadError as error:
@@ -60,6 +64,14 @@ class Rebuilder:
         else:
             await generation.publish(made, contents)
         self._tried[document.id] = made
+        for text in known:
+            self._known.pop(text, None)
+
+
+def _keeps_vectors(answering: IndexRecord, record: IndexRecord) -> bool:
+    """Whether only what is embedded differs, not by what. An index of the same settings is made anew as a whole."""
+    same = (answering.embedder, answering.dimension) == (record.embedder, record.dimension)
+    return same and answering.made_by != record.made_by
 
 
 def find_source(document: Document, kept: Path) -> Path | None:

@@ -387,6 +387,15 @@ class StoreContract(RecordsContract, GenerationsContract):
             await store.publish(document, replace(contents, vectors=contents.vectors[:1]))
         assert await store.count() == Counts(0, 0, 0)
 
+    async def test_vectors_come_back_by_text(self, store: Store) -> None:
+        document, contents = make_document("a", ["gato", "rato"])
+        plain = make_document("b", ["pato"])
+        await publish(store, (document, contents), (plain[0], replace(plain[1], vectors=None)))
+        found = await store.read_vectors(document.id)
+        assert contents.vectors is not None and [*found] == [window.text for window in contents.windows]
+        assert np.array_equal(np.stack([*found.values()]), contents.vectors)
+        assert await store.read_vectors(plain[0].id) == {}
+
     # Several readers and writers
 
     async def test_a_reader_sees_the_old_or_the_new_whole(self, store: Store) -> None:

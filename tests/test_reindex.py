@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sqlite3
 import subprocess
@@ -10,11 +11,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from database import analysis
+from database.build import Builder
 from database.chunking import FINGERPRINT
-from database.documents import Contents, Document, IndexRecord
+from database.documents import Contents, Document, IndexRecord, Name, Page, Reading, Vector
 from database.embedders.minilm import MiniLMEmbedder
 from database.errors import IndexMismatch, ReadError, StoreError
 from database.index import SCHEMA, check_index
@@ -54,16 +57,19 @@ class Maker:
 
     def __init__(self, number: int, broken: str = ""):
         self.number, self.broken, self.made = number, broken, list[str]()
+        self.known: dict[str, Vector] = {}
+        self.given: set[str] = set()
 
     async def __call__(self, document: Document) -> tuple[Document, Contents]:
         (key,) = (key for key in [*KEYS, "new"] if round_pair(key, 0)[0].id == document.id)
         if key == self.broken:
             raise ReadError("is damaged.")
         self.made.append(key)
+        self.given |= set(self.known)
         return round_pair(key, self.number)
 
     async def rebuild(self, store: Store) -> list[Document]:
-        rebuilder = Rebuilder(store, self, Versions(f"r{self.number}", "reader"))
+        rebuilder = Rebuilder(store, self, Versions(f"r{self.number}", "reader"), self.known)
         return await rebuilder.rebuild(round_record(self.number))
 
 
@@ -155,6 +161,32 @@ async def test_what_cannot_be_read_is_told_and_what_came_meanwhile_is_made(store
     assert (failed.state, failed.reason, failed.version) == ("failed", "is damaged.", "reader")
     found = await store.search(ask("volta1"))
     assert set(ids(found.words)) == {w for key in ("a", "c", "new") for w in window_ids(round_pair(key, 1)[1])}
+
+
+async def test_vectors_of_the_same_embedder_are_used_again(store: Store) -> None:
+    texts = {window.text for key in KEYS for window in round_pair(key, 0)[1].windows}
+    maker = Maker(1)
+    await maker.rebuild(store)
+    assert maker.given == texts and maker.known == {}
+    again = Maker(1)
+    await again.rebuild(store)
+    assert again.given == set(), "an index that was made the same way is made anew as a whole"
+
+
+async def test_the_builder_embeds_what_is_not_known() -> None:
+    embedder = MiniLMEmbedder(Path(os.environ["DATA_DIR"]) / "models")
+    await embedder.open()
+    pages = (Page(1, "O farol foi aceso em 1903. " * 30 + "\n\n" + "O moinho parou em 1950. " * 30, "text"),)
+    document, reading = Document("d" * 64, "", (Name("pdf", "a.pdf"),), 1), Reading("O farol", pages)
+    _, whole = await Builder(embedder).build(document, reading)
+    builder = Builder(embedder)
+    known = whole.windows[1].text
+    builder.known[known] = np.full(embedder.dimension, 0.5, np.float32)
+    _, contents = await builder.build(document, reading)
+    assert whole.vectors is not None and contents.vectors is not None and len(whole.windows) > 2
+    for window, before, now in zip(contents.windows, whole.vectors, contents.vectors, strict=True):
+        assert np.allclose(now, builder.known.get(window.text, before), atol=1e-5)
+    await embedder.aclose()
 
 
 async def test_a_server_with_the_next_embedder_says_what_it_waits_for(store: Store) -> None:

@@ -14,6 +14,7 @@ from database.documents import (
     Page,
     Record,
     SearchQuery,
+    Vector,
     Window,
 )
 from database.settings import IndexSettings
@@ -94,6 +95,9 @@ class Store(Generation, Protocol):
 
     async def search(self, query: SearchQuery) -> Candidates:
         """Each view's best windows of visible, published documents, best first, ties by id."""
+
+    async def read_vectors(self, document_id: str) -> dict[str, Vector]:
+        """The vectors of a document's windows by their texts."""
 
     async def count(self) -> Counts:
         """Searchable documents, their chunks and windows."""

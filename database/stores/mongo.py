@@ -19,6 +19,7 @@ from database.documents import (
     Page,
     Record,
     SearchQuery,
+    Vector,
     Window,
 )
 from database.errors import GenerationGone
@@ -143,6 +144,10 @@ class MongoStore:
     async def sample_windows(self, limit: int) -> list[Window]:
         """The searchable windows with the smallest ids."""
         return await (await self._answering()).sample_windows(limit)
+
+    async def read_vectors(self, document_id: str) -> dict[str, Vector]:
+        """Vectors by their windows' texts."""
+        return await (await self._answering()).contents.read_vectors(document_id)
 
     async def count(self) -> Counts:
         """Searchable documents, their chunks and windows."""

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pymongo import ReplaceOne
 
-from database.documents import Chunk, Contents, Document, Page, Window
+from database.documents import Chunk, Contents, Document, Page, Vector, Window
 from database.stores import mongo_rows as rows
 from database.stores.mongo_client import Connection
 from database.stores.mongo_rows import Row, Shelf
@@ -95,6 +96,12 @@ class ContentsRows:
             if not any(row["document_id"] in releases and row["chunk_id"] not in chunks for row in found):
                 break  # otherwise a document was replaced between the two reads
         return [chunks[chunk_id] for chunk_id in chunk_ids if chunk_id in chunks]
+
+    async def read_vectors(self, document_id: str) -> dict[str, Vector]:
+        """Vectors of a document by their windows' texts."""
+        query, fields = {"document_id": document_id, "embedding": {"$exists": True}}, {"text": 1, "embedding": 1}
+        found = await self._connection.find(self._windows, query, projection=fields)
+        return {row["text"]: np.asarray(row["embedding"], np.float32) for row in found}
 
     async def sample_windows(self, limit: int) -> list[Window]:
         """The windows with the smallest ids of searchable documents."""

@@ -18,6 +18,7 @@ from database.documents import (
     Page,
     Record,
     SearchQuery,
+    Vector,
     Window,
 )
 from database.errors import StoreError
@@ -130,6 +131,10 @@ class SqliteStore:
     async def sample_windows(self, limit: int) -> list[Window]:
         """The searchable windows with the smallest ids."""
         return await self.run(self.file.sample_windows, limit)
+
+    async def read_vectors(self, document_id: str) -> dict[str, Vector]:
+        """Vectors by their windows' texts."""
+        return await self.run(self.file.read_vectors, document_id)
 
     async def count(self) -> Counts:
         """Searchable documents, their chunks and windows."""

@@ -39,10 +39,9 @@ from database.stores.sqlite_rows import (
     read_meta,
     read_sample,
     require_generation,
-    search_terms,
-    search_vectors,
     touch,
 )
+from database.stores.sqlite_search import search_views
 
 SNAPSHOT_TRIES = 5
 """How often a search looks for a moment that is no older than the matrix."""
@@ -161,18 +160,14 @@ class IndexFile:
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
 
     def search(self, query: SearchQuery) -> Candidates:
-        """The three views, all of the same moment."""
+        """What every view finds, all of the same moment."""
         for tries_left in reversed(range(SNAPSHOT_TRIES)):
             self._db.execute("BEGIN")
             try:
                 require_generation(self._db, query.generation)
                 matrix = self._matrix_of_now(rewind=not tries_left)
                 if matrix is not None:
-                    return Candidates(
-                        search_vectors(matrix, query),
-                        search_terms(self._db, "words", query.words, query),
-                        search_terms(self._db, "grams", query.grams, query),
-                    )
+                    return search_views(self._db, matrix, query)
             finally:
                 self._db.execute("COMMIT")
         raise AssertionError("the last try takes whatever the file says")
@@ -216,9 +211,10 @@ class IndexFile:
 
     def _read_vectors(self, document_id: str) -> VectorRows:
         rows: list[Any] = self._db.execute(
-            "SELECT id, chunk_id, vector FROM windows WHERE document_id = ? AND vector <> x'' ORDER BY rowid",
+            "SELECT id, chunk_id, page, vector FROM windows WHERE document_id = ? AND vector <> x'' ORDER BY rowid",
             (document_id,),
         ).fetchall()
-        vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32)
+        vectors = np.frombuffer(b"".join(row[3] for row in rows), np.float32)
         shape = (len(rows), -1) if rows else (0, 0)
-        return VectorRows([row[0] for row in rows], [row[1] for row in rows], vectors.reshape(shape))
+        ids, chunks, pages = ([row[n] for row in rows] for n in range(3))
+        return VectorRows(ids, chunks, pages, vectors.reshape(shape))

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from database.documents import Contents, Document, IndexRecord, Window
+import numpy as np
+
+from database.documents import Contents, Document, IndexRecord, Vector, Window
 from database.stores.generations import carry_over
 from database.stores.sqlite_file import IndexFile
 from database.stores.sqlite_rows import (
@@ -36,6 +38,11 @@ NEXT_DOCUMENTS = """CREATE TABLE next_documents (
 
 class GenerationsFile(IndexFile):
     """The file with its next generation. Blocking; any thread."""
+
+    def read_vectors(self, document_id: str) -> dict[str, Vector]:
+        """The answering generation's vectors of a document by their windows' texts."""
+        found = "SELECT text, vector FROM windows WHERE document_id = ? AND vector <> x''"
+        return {text: np.frombuffer(vector, np.float32) for text, vector in self._db.execute(found, (document_id,))}
 
     def read_next(self) -> IndexRecord | None:
         """The next generation's record, or None."""

@@ -2,21 +2,21 @@
 
 Tables: `documents` (the records; `contents` is the version that the other tables hold, so that
 `searchable` says whether readers may see it), `pages`, `chunks`, `windows` (with vectors), and the
-full-text tables `words` and `grams`, whose rowids are those of `windows`. A window without a
-vector has an empty one. Deleting a document
-deletes its contents by foreign key and trigger.
+full-text tables, whose rowids are those of `windows`: `words` and `grams` of each window, and of
+whole pages `page_words`, `page_grams` and `heads`, under the rowid of the page's first window. A
+window without a vector has an empty one. Deleting a document deletes its contents by foreign key
+and trigger.
 FTS5: https://sqlite.org/fts5.html
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from pydantic import TypeAdapter
 
-from database.documents import Candidate, Chunk, Contents, Document, IndexRecord, Page, SearchQuery, Window
+from database.documents import Chunk, Contents, Document, IndexRecord, Page, Window
 from database.errors import GenerationGone, StoreError
-from database.stores.matrix import VectorMatrix
 
 DOCUMENT, RECORD, PAGE, CHUNK = TypeAdapter(Document), TypeAdapter(IndexRecord), TypeAdapter(Page), TypeAdapter(Chunk)
 
@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS documents (
     visible INTEGER NOT NULL, stamp INTEGER NOT NULL,
     searchable INTEGER GENERATED ALWAYS AS (visible AND version = contents));
 """
-CONTENTS = ("pages", "chunks", "windows", "words", "grams")
+TERMS_OF = ("words", "grams", "page_words", "page_grams", "heads")
+CONTENTS = ("pages", "chunks", "windows", *TERMS_OF)
 """Every table that `make_contents` makes: the next generation's take their names when it answers."""
 
 
@@ -44,10 +45,10 @@ def make_contents(db: sqlite3.Connection, prefix: str = "") -> None:
         f"{document}, page INTEGER NOT NULL, language TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL)",
         f"CREATE INDEX {prefix}chunks_document ON {prefix}chunks (document_id)",
         f"CREATE INDEX {prefix}windows_document ON {prefix}windows (document_id)",
-        f"CREATE VIRTUAL TABLE {prefix}words USING fts5 (terms, {TERMS})",
-        f"CREATE VIRTUAL TABLE {prefix}grams USING fts5 (terms, {TERMS})",
+        *(f"CREATE VIRTUAL TABLE {prefix}{table} USING fts5 (terms, {TERMS})" for table in TERMS_OF),
         f"CREATE TRIGGER {prefix}windows_gone AFTER DELETE ON {prefix}windows BEGIN "
-        f"DELETE FROM {prefix}words WHERE rowid = old.rowid; DELETE FROM {prefix}grams WHERE rowid = old.rowid; END",
+        + "".join(f"DELETE FROM {prefix}{table} WHERE rowid = old.rowid; " for table in TERMS_OF)
+        + "END",
     ):
         db.execute(statement)
 
@@ -58,33 +59,6 @@ def has_table(db: sqlite3.Connection, name: str) -> bool:
 
 
 SEEN = "JOIN documents d ON d.id = w.document_id AND d.searchable"
-
-
-def search_terms(db: sqlite3.Connection, table: str, terms: Sequence[str], query: SearchQuery) -> list[Candidate]:
-    """The best windows by BM25 over `table` ("words" or "grams"), ties by id."""
-    if not terms:
-        return []
-    wanted = " OR ".join('"{}"'.format(term.replace('"', '""')) for term in terms)
-    marks = ",".join("?" * len(query.filters.documents))
-    only = f"AND w.document_id IN ({marks})" if marks else ""
-    rows = db.execute(
-        f"SELECT w.id, w.chunk_id, -f.rank FROM {table} f JOIN windows w ON w.rowid = f.rowid {SEEN} "
-        f"WHERE f.terms MATCH ? {only} ORDER BY f.rank LIMIT ?",
-        [wanted, *query.filters.documents, query.limit],
-    )
-    return sorted((Candidate(*row) for row in rows), key=lambda c: (-c.score, c.window_id))
-
-
-def search_vectors(matrix: VectorMatrix, query: SearchQuery) -> list[Candidate]:
-    """The best windows by cosine, ties by id."""
-    if query.vector is None:
-        return []
-    if matrix.ids and matrix.dimension != len(query.vector):
-        raise StoreError(
-            f"The index holds vectors of {matrix.dimension} dimensions, the question's has {len(query.vector)}. "
-            "Rebuild the index with this embedder: python database/main.py --reindex"
-        )
-    return matrix.search(query.vector, query.filters.documents, query.limit)
 
 
 def read_meta(db: sqlite3.Connection, key: str = "index") -> IndexRecord | None:
@@ -165,11 +139,21 @@ def insert_contents(db: sqlite3.Connection, document_id: str, contents: Contents
         f"INSERT INTO {prefix}chunks VALUES (?, ?, ?)",
         ((chunk.id, document_id, CHUNK.dump_json(chunk).decode()) for chunk in contents.chunks),
     )
+    first_rows: dict[int, int] = {}
     for window, vector in zip(contents.windows, _vector_bytes(contents), strict=True):
         row = (window.id, window.chunk_id, document_id, window.page, window.language, window.text, vector)
-        rowid = db.execute(f"INSERT INTO {prefix}windows VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
-        db.execute(f"INSERT INTO {prefix}words (rowid, terms) VALUES (?, ?)", (rowid, window.words))
-        db.execute(f"INSERT INTO {prefix}grams (rowid, terms) VALUES (?, ?)", (rowid, window.grams))
+        rowid = db.execute(f"INSERT INTO {prefix}windows VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
+        first_rows.setdefault(window.page, rowid)
+        _insert_terms(db, prefix, rowid, {"words": window.words, "grams": window.grams})
+    for terms in contents.page_terms:
+        if terms.page in first_rows:
+            of_page = {"page_words": terms.words, "page_grams": terms.grams, "heads": terms.head}
+            _insert_terms(db, prefix, first_rows[terms.page], of_page)
+
+
+def _insert_terms(db: sqlite3.Connection, prefix: str, rowid: int, terms: Mapping[str, str]) -> None:
+    for table, text in terms.items():
+        db.execute(f"INSERT INTO {prefix}{table} (rowid, terms) VALUES (?, ?)", (rowid, text))
 
 
 def _vector_bytes(contents: Contents) -> list[bytes]:
