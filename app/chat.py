@@ -1,5 +1,6 @@
 """A question to an answer: search, prompt, model; as a stream of events."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -9,6 +10,7 @@ from app.citations import find_citations
 from app.events import Done, Event, Service, Sources, Timing, Token, Usage
 from app.llms import LLM, ChatRequest, Message
 from app.prompt import build_prompt
+from app.rewrite import Query, make_query
 from database.documents import Filters
 from database.retrieval import Retriever
 
@@ -21,26 +23,36 @@ class Question:
     top_k: int
     history: Sequence[Message] = ()
     filters: Filters = field(default_factory=Filters)
+    rewrite_limit_s: float = 0
+    """Seconds that completing a follow-up question may take; 0: it is searched for as it is."""
     asked_at: int = field(default_factory=time.perf_counter_ns)
     """When the request came."""
 
 
 async def answer(
-    question: Question, retriever: Retriever, llm: LLM, nothing_found: LLM, services: Sequence[Service]
+    question: Question,
+    retriever: Retriever,
+    choosing: asyncio.Future[LLM],
+    nothing_found: LLM,
+    services: Sequence[Service],
 ) -> AsyncGenerator[Event]:
     """Sources, tokens, then Done. Raises `AcervoError` at the point where something failed.
 
-    `nothing_found` answers in place of `llm` when there is no passage to answer from. `services` are
-    those that took part besides the model. Closing the generator closes the model's connection.
+    The search goes on while the model is being chosen. `nothing_found` answers in place of that model
+    when there is no passage to answer from. `services` are those that took part besides the model.
+    Closing the generator closes the model's connection.
     """
     started = time.perf_counter_ns()
-    found = await retriever.search(question.text, question.top_k, question.filters)
+    query = await _make_query(question, choosing)
+    rewritten = time.perf_counter_ns()
+    found = await retriever.search(query.text, question.top_k, question.filters)
     searched = time.perf_counter_ns()
+    llm = await choosing
     if not found.hits:
         llm = nothing_found
     prompt = build_prompt(question.text, found.hits, question.history, found.language, llm.num_ctx, llm.count_tokens)
-    yield Sources(llm.model, found.query, prompt.hits, language=found.language)
-    request = ChatRequest(question.text, prompt.messages, prompt.hits, found.language, llm.num_ctx)
+    yield Sources(llm.model, query.text, prompt.hits, query.by, found.language)
+    request = ChatRequest(query.text, prompt.messages, prompt.hits, found.language, llm.num_ctx)
     text, usage, first_token = [], Usage(), 0
     async with aclosing(llm.stream(request)) as pieces:
         async for piece in pieces:
@@ -52,5 +64,12 @@ async def answer(
                 usage = piece
     cited = find_citations("".join(text), len(prompt.hits))
     tokens = prompt.tokens if llm.generative else 0
-    timing = Timing(search=searched - started, first_token=first_token)
-    yield Done(llm.model, usage, cited, prompt.left_out, llm.num_ctx, [*services, llm.service], tokens, timing)
+    timing = Timing(rewritten - started, searched - rewritten, first_token)
+    involved = list(dict.fromkeys([*services, *query.services, llm.service]))
+    yield Done(llm.model, usage, cited, prompt.left_out, llm.num_ctx, involved, tokens, timing)
+
+
+async def _make_query(question: Question, choosing: asyncio.Future[LLM]) -> Query:
+    if not question.rewrite_limit_s:
+        return Query(question.text)
+    return await make_query(question.text, question.history, choosing, question.rewrite_limit_s)

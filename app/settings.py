@@ -24,6 +24,8 @@ class ServerSettings(IndexSettings):
     connect_timeout_s: Annotated[float, Field(gt=0)] = 5
     first_token_timeout_s: Annotated[float, Field(gt=0)] = 300
     """Long, because a large model may first have to be read from disk."""
+    rewrite_timeout_s: Annotated[float, Field(gt=0)] = 20
+    """For a model to complete a follow-up question; after it the rule does."""
     shutdown_timeout_s: Annotated[float, Field(gt=0)] = 2
     max_body_kb: Annotated[int, Field(gt=0)] = 1024
     body_timeout_s: Annotated[float, Field(gt=0)] = 30

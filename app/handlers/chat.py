@@ -1,6 +1,9 @@
 """`POST /` and `POST /gemini`: parse, choose the model, stream the answer."""
 
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -10,9 +13,12 @@ from app.keys import ANSWERS, ENGINE, SETTINGS, STOPPING
 from app.llms.factory import Route
 from app.middlewares import is_cross_origin
 from app.ndjson import gemini_line, ollama_line
+from app.settings import ServerSettings
 from app.stream import Encode, stream_events
 from app.wire import AskRequest, parse_ask
 from database.documents import Filters
+
+T = TypeVar("T")
 
 
 async def post_root(request: web.Request) -> web.StreamResponse:
@@ -39,10 +45,11 @@ async def _answer(request: web.Request, route: Route, encode: Encode) -> web.Str
     assert task is not None
     running.add(task)
     try:
-        llm = await engine.choose_llm(route, asked.model)
-        question, retriever = make_question(asked, settings.top_k), await engine.retriever()
-        events = answer(question, retriever, llm, engine.extractive, engine.services)
-        return await stream_events(request, events, encode, is_cross_origin(request))
+        engine.models.require_key(route)
+        question = make_question(asked, settings)
+        async with running_beside(engine.choose_llm(route, asked.model)) as choosing:
+            events = answer(question, await engine.retriever(), choosing, engine.extractive, engine.services)
+            return await stream_events(request, events, encode, is_cross_origin(request))
     except asyncio.CancelledError:
         if not request.app[STOPPING].is_set():
             raise
@@ -63,10 +70,22 @@ async def _read_body(request: web.Request, limit_s: float) -> bytes:
         raise BadRequest("The body is not encoded as its headers say. Send plain JSON with a Content-Length.") from None
 
 
-def make_question(asked: AskRequest, top_k: int) -> Question:
+@asynccontextmanager
+async def running_beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """`work` as a task that does not outlive the block, whether anybody waited for it or not."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def make_question(asked: AskRequest, settings: ServerSettings) -> Question:
     """The question of a request; TOP_K where it names no number of passages."""
     filters = Filters(documents=tuple(asked.filters.documents))
-    return Question(asked.prompt, asked.top_k or top_k, asked.turns, filters)
+    limit_s = settings.rewrite_timeout_s if asked.rewrite else 0
+    return Question(asked.prompt, asked.top_k or settings.top_k, asked.turns, filters, limit_s)
 
 
 async def stop_answers(app: web.Application) -> None:

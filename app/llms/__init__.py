@@ -21,12 +21,15 @@ class ChatRequest:
     in the same order, for a model that needs no prompt."""
 
     question: str
+    """As it was searched for."""
     messages: Sequence[Message]
     hits: Sequence[Hit]
     language: str
     """ISO 639-1 of the question."""
     num_ctx: int
     """Tokens of the window that `messages` were fitted to."""
+    brief: bool = False
+    """One line is wanted, without thinking aloud and the same each time."""
 
 
 class LLM(Protocol):

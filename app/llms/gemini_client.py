@@ -142,6 +142,7 @@ def make_body(model: str, request: ChatRequest) -> Any:
     return glm.GenerateContentRequest(
         model=model if "/" in model else f"models/{model}",
         contents=[glm.Content(role=role, parts=[glm.Part(text=text)]) for role, text in turns],
+        generation_config=glm.GenerationConfig(temperature=0) if request.brief else None,
         system_instruction=glm.Content(parts=[glm.Part(text=text) for text in system]) if system else None,
     )
 

@@ -26,6 +26,7 @@ from app.settings import ServerSettings
 from database.tokens import estimate_tokens
 
 MAX_ERROR_BODY = 64 * 1024
+BRIEF_TOKENS = 96
 LOCAL_NAMES = frozenset({"localhost", "host.docker.internal", "gateway.docker.internal", "ollama"})
 """This machine's names: its own, those Docker gives it inside a container, and the compose service."""
 
@@ -110,15 +111,19 @@ class OllamaLLM:
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         """`truncate` and `shift` off: servers that know them refuse a prompt that does not fit, where
         they would else drop its beginning, the instructions and the best sources, without a word."""
-        options = {"num_ctx": request.num_ctx}
-        messages = list(request.messages)
+        options: dict[str, Any] = {"num_ctx": request.num_ctx}
+        brief: dict[str, Any] = {}
+        if request.brief:
+            options |= {"num_predict": BRIEF_TOKENS, "temperature": 0}
+            brief = {"think": False}
         return {
             "model": self.model,
-            "messages": messages,
+            "messages": list(request.messages),
             "stream": True,
             "options": options,
             "truncate": False,
             "shift": False,
+            **brief,
         }
 
     def _refused(self, request: ChatRequest, status: int, text: str) -> ModelError:

@@ -39,6 +39,9 @@ class Switches:
     """What can go wrong, or merely differ, from one answer to the next."""
 
     answer: str = ANSWER
+    brief_answer: str = ANSWER
+    """The answer where `num_predict` limits it."""
+    brief_silence_s: float = 0
     thinking: str = ""
     """Thought aloud, in lines of its own, before the answer."""
     token_delay_s: float = 0
@@ -151,8 +154,9 @@ class FakeOllama:
 
     async def _stream(self, request: web.Request, model: FakeModel, body: dict[str, Any]) -> web.StreamResponse:
         started, switches = time.perf_counter_ns(), self.switches
+        limit = body.get("options", {}).get("num_predict")
         prompt_tokens = self._fit(model, body)
-        await asyncio.sleep(switches.first_token_silence_s)
+        await asyncio.sleep(switches.brief_silence_s if limit else switches.first_token_silence_s)
         if switches.busy:
             raise refusal(
                 web.HTTPServiceUnavailable, "server busy, please try again.  maximum pending requests exceeded"
@@ -161,9 +165,10 @@ class FakeOllama:
             raise refusal(web.HTTPInternalServerError, switches.load_error)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        for line in [token_line(body["model"], thinking=part) for part in cut_tokens(switches.thinking)]:
+        thinking = switches.thinking if body.get("think", True) else ""
+        for line in [token_line(body["model"], thinking=part) for part in cut_tokens(thinking)]:
             await response.write(line)
-        tokens = cut_tokens(switches.answer)
+        tokens = cut_tokens(switches.brief_answer)[:limit] if limit else cut_tokens(switches.answer)
         for n, line in enumerate([*(token_line(body["model"], token) for token in tokens), b""]):
             if await self._fault(n, request, response):
                 return response
