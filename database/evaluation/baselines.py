@@ -60,10 +60,10 @@ async def rank_baselines(
     by_words = await asyncio.to_thread(rank_words, small.texts, [question.text for question in questions])
     fused = [fuse_ranks(pair) for pair in zip(by_small, by_words, strict=True)]
     return {
-        f"vectors, {LARGE} characters": [large.find_places(rows) for rows in by_large],
-        f"vectors, {SMALL} characters": [small.find_places(rows) for rows in by_small],
-        "BM25, raw words": [small.find_places(rows) for rows in by_words],
-        "vectors and BM25, RRF 1:1": [small.find_places(rows) for rows in fused],
+        f"vectors {LARGE}": [large.find_places(rows) for rows in by_large],
+        f"vectors {SMALL}": [small.find_places(rows) for rows in by_small],
+        "BM25": [small.find_places(rows) for rows in by_words],
+        "RRF 1:1": [small.find_places(rows) for rows in fused],
     }
 
 

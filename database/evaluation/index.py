@@ -24,6 +24,7 @@ from database.load import Loader, LoadOptions
 from database.lock import load_lock
 from database.readers import DocumentReader
 from database.report import Reporter
+from database.rerankers import Reranker, make_reranker
 from database.settings import IndexSettings
 from database.stores import Store, make_store
 
@@ -41,6 +42,7 @@ class Index:
 
     store: Store
     embedder: Embedder
+    reranker: Reranker | None
     documents: Sequence[Document]
     skipped: dict[str, str]
     seconds: float = 0.0
@@ -48,20 +50,21 @@ class Index:
 
     @property
     def made_by(self) -> dict[str, str]:
-        """What decides what the index holds."""
-        made_by = {"store": self.store.kind, "embedder": self.embedder.name}
+        """What decides what the index holds, and in which order it is found."""
+        reranker = self.reranker.name if self.reranker else ""
+        made_by = {"store": self.store.kind, "embedder": self.embedder.name, "reranker": reranker}
         return made_by | {"chunker": chunking.FINGERPRINT, "analyser": analysis.FINGERPRINT}
 
 
 @asynccontextmanager
 async def open_present(settings: IndexSettings) -> AsyncIterator[Index]:
     """The index that the settings name. Raises `QuestionsError` when nothing is loaded."""
-    async with _open(settings, settings) as (store, embedder):
+    async with _open(settings, settings) as (store, embedder, reranker):
         documents = await store.list_documents() if await store.read_index() else []
         if not any(document.searchable for document in documents):
             raise QuestionsError("Nothing is loaded. Load documents with `make load`, or name a --corpus.")
         await embedder.open()
-        yield Index(store, embedder, documents, {})
+        yield Index(store, embedder, reranker, documents, {})
 
 
 @asynccontextmanager
@@ -76,7 +79,11 @@ async def open_throwaway(
     name = _name_index(settings, corpus) + ("" if keep else secrets.token_hex(4))
     cache = settings.model_copy(update={"data_dir": folder, "mongodb_db": f"{DATABASE}{name}"})
     home = cache.model_copy(update={"data_dir": folder / f"index-{name}"})
-    async with load_lock(home.data_dir, reporter.say), _dropped(home, keep), _open(home, cache) as (store, embedder):
+    async with (
+        load_lock(home.data_dir, reporter.say),
+        _dropped(home, keep),
+        _open(home, cache) as (store, embedder, reranker),
+    ):
         skipped: dict[str, str] = {}
         if isinstance(corpus, PdfCorpus):
             loader = Loader(cache, store, embedder, reporter)
@@ -85,16 +92,21 @@ async def open_throwaway(
         else:
             await embedder.open()
             await _load_passages(corpus, store, embedder)
-        yield Index(store, embedder, await store.list_documents(), skipped, time.monotonic() - started)
+        yield Index(store, embedder, reranker, await store.list_documents(), skipped, time.monotonic() - started)
 
 
 @asynccontextmanager
-async def _open(home: IndexSettings, cache: IndexSettings) -> AsyncIterator[tuple[Store, Embedder]]:
-    store, embedder = make_store(home), make_embedder(cache)
+async def _open(home: IndexSettings, cache: IndexSettings) -> AsyncIterator[tuple[Store, Embedder, Reranker | None]]:
+    """The store and what searches it; the embedder is opened when something is to be embedded."""
+    store, embedder, reranker = make_store(home), make_embedder(cache), make_reranker(cache)
     try:
         await store.open()
-        yield store, embedder
+        if reranker is not None:
+            await reranker.open()
+        yield store, embedder, reranker
     finally:
+        if reranker is not None:
+            await reranker.aclose()
         await embedder.aclose()
         await store.aclose()
 

@@ -12,7 +12,7 @@ from database.documents import Hit
 from database.embedders import Embedder
 from database.evaluation.bounded import run_bounded
 from database.evaluation.metrics import Values
-from database.evaluation.places import Located, Place
+from database.evaluation.places import Place
 from database.evaluation.questions import Question
 from database.extract import PASSAGES, SENTENCES, choose_sentences, split_passages
 from database.retrieval import Found, Retriever
@@ -29,11 +29,9 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one question found: distinct places, best first, and the first passages."""
+    """What one question found: distinct places, best first, and whether it is refused all the same."""
 
     ranking: tuple[Place, ...]
-    hits: tuple[Hit, ...]
-    language: str
     refused: bool
 
 
@@ -46,7 +44,7 @@ async def ask_all(
     async def ask(question: Question) -> Asked:
         found = await retriever.search(question.text, depth * PASSAGES_PER_PLACE)
         on_asked()
-        return Asked(rank_places(found.hits), tuple(found.hits[:PASSAGES]), found.language, is_refused(found))
+        return Asked(rank_places(found.hits), is_refused(found))
 
     started = time.perf_counter()
     asked = await run_bounded(AT_ONCE, ask, questions)
@@ -64,28 +62,26 @@ def rank_places(hits: Sequence[Hit]) -> tuple[Place, ...]:
 
 
 async def quote_all(
-    embedder: Embedder, located: Sequence[Located], asked: Sequence[Asked], on_quoted: Progress
+    retriever: Retriever, embedder: Embedder, questions: Sequence[Question], on_quoted: Progress
 ) -> dict[str, Values]:
-    """For each question with a reference answer whether the best quoted sentence, and the best SENTENCES
-    together, contain one: 1 or 0."""
+    """For each question, which has reference answers, whether the best quoted sentence, and the best
+    SENTENCES together, contain one: 1 or 0."""
 
-    async def quote(pair: tuple[Question, Asked]) -> tuple[float, float]:
-        question, found = pair
-        best = await _quote(embedder, question.text, found)
+    async def quote(question: Question) -> tuple[float, float]:
+        best = await _quote(embedder, await retriever.find_passages(question.text, PASSAGES))
         on_quoted()
         return contains(best[:1], question.answers), contains(best, question.answers)
 
-    pairs = [(each.question, found) for each, found in zip(located, asked, strict=True) if each.question.answers]
-    rows = await run_bounded(AT_ONCE, quote, pairs)
+    rows = await run_bounded(AT_ONCE, quote, questions)
     return {"top1": np.array([first for first, _ in rows]), f"top{SENTENCES}": np.array([all_ for _, all_ in rows])}
 
 
-async def _quote(embedder: Embedder, question: str, found: Asked) -> list[str]:
+async def _quote(embedder: Embedder, found: Found) -> list[str]:
     sentences = split_passages([hit.chunk.text for hit in found.hits])
     if not sentences:
         return []
-    likeness = await embedder.embed([s.text for s in sentences]) @ await embedder.embed_query(question)
-    return [s.text for s in choose_sentences(question, found.language, sentences, likeness)]
+    likeness = await embedder.embed([s.text for s in sentences]) @ await embedder.embed_query(found.query)
+    return [s.text for s in choose_sentences(found.query, found.language, sentences, likeness)]
 
 
 def contains(sentences: Sequence[str], answers: Sequence[str]) -> float:

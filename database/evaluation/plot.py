@@ -5,8 +5,8 @@ from pathlib import Path
 
 from database.evaluation.metrics import Estimate
 
-COLOURS = ("#b8c4d6", "#8fa3bf", "#d9b48f", "#a9bfa0", "#1f5f8b")
-"""From the usual pipelines, pale, to the product, strong; used from the end."""
+COLOURS = (("#b8c4d6", "black"), ("#8fa3bf", "black"), ("#d9b48f", "black"), ("#a9bfa0", "black"), ("#1f5f8b", "white"))
+"""Of bars and the numbers in them: the usual pipelines pale, the product strong; used from the end."""
 SIZE_IN, DPI = (10.0, 5.0), 150
 
 
@@ -26,9 +26,10 @@ def draw_figures(pipelines: Mapping[str, Mapping[str, Estimate]], questions: int
         means = [100 * figures[name].mean for name in names]
         below = [100 * (figures[name].mean - figures[name].low) for name in names]
         above = [100 * (figures[name].high - figures[name].mean) for name in names]
-        bars = axes.bar(places, means, width * 0.92, label=pipeline, color=COLOURS[at - len(pipelines)])
+        colour, ink = COLOURS[at - len(pipelines)]
+        bars = axes.bar(places, means, width * 0.92, label=pipeline, color=colour)
         axes.errorbar(places, means, (below, above), fmt="none", ecolor="#333333", elinewidth=1, capsize=2)
-        axes.bar_label(bars, [f"{mean:.0f}" for mean in means], label_type="center", fontsize=8)
+        axes.bar_label(bars, [f"{mean:.0f}" for mean in means], label_type="center", fontsize=8, color=ink)
     axes.set_xticks(range(len(names)), names)
     axes.set_ylim(0, 100)
     axes.set_ylabel("%")

@@ -17,6 +17,8 @@ from database.evaluation.places import Located
 
 RECIPE = "Acervo"
 """What the product's own search is called beside the others."""
+WIDTH = 100
+"""Columns that a comparison takes."""
 
 
 @dataclass(slots=True)
@@ -91,6 +93,7 @@ def print_json(report: Report) -> None:
 def print_report(report: Report) -> None:
     """Tables on standard output."""
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, WIDTH)
     counts = report.counts
     console.print(
         f"{len(report.questions)} questions on {counts.documents} documents ({counts.chunks} passages, "
@@ -99,11 +102,13 @@ def print_report(report: Report) -> None:
     for name, reason in report.index.skipped.items():
         console.print(f"skipped  {name}: {reason}", markup=False)
     _print_missing(console, report.missing)
-    console.print(_make_table(report.pipelines or {RECIPE: report.figures}, report.leads))
+    console.print(_make_table("%", report.pipelines or {RECIPE: report.figures}))
+    if report.leads:
+        console.print(_make_table(f"{RECIPE} leads by", report.leads, "+"))
     if report.answers:
-        _print_shares(console, f"Answer in the quoted sentences ({report.answered} questions)", report.answers)
+        console.print(_make_table("Answer in", {f"quoted sentences, {report.answered} questions": report.answers}))
     if report.refusals:
-        _print_shares(console, f"Refused ({report.others} of other documents, rightly)", report.refusals)
+        console.print(_make_table("Refused", {f"{report.others} questions about other documents": report.refusals}))
     if report.plot:
         console.print(f"Drawn in {report.plot}", markup=False)
 
@@ -115,20 +120,14 @@ def _print_missing(console: Console, missing: Sequence[Located]) -> None:
         console.print(f"missing  {each.question.id} ({each.question.text}): {'; '.join(each.missing)}", markup=False)
 
 
-def _make_table(pipelines: Mapping[str, Mapping[str, Estimate]], leads: Mapping[str, Mapping[str, Estimate]]) -> Table:
-    names = list(next(iter(pipelines.values())))
-    table = Table("%", *names)
-    for pipeline, figures in pipelines.items():
-        table.add_row(pipeline, *(_show(figures[name]) for name in names), end_section=bool(leads))
-        if pipeline in leads:
-            table.add_row(f"  {RECIPE} leads by", *(_show(leads[pipeline][name], "+") for name in names))
+def _make_table(title: str, rows: Mapping[str, Mapping[str, Estimate]], sign: str = "") -> Table:
+    names = list(next(iter(rows.values())))
+    table = Table(title, *names, title_justify="left", show_lines=len(rows) > 1)
+    for row, figures in rows.items():
+        table.add_row(row, *(_show(figures[name], sign) for name in names))
     return table
 
 
-def _print_shares(console: Console, title: str, figures: Mapping[str, Estimate]) -> None:
-    console.print(f"{title}: " + ", ".join(f"{name} {_show(figure)} %" for name, figure in figures.items()))
-
-
 def _show(figure: Estimate, sign: str = "") -> str:
-    """Mean and interval in percent."""
-    return f"{100 * figure.mean:{sign}.1f} ({100 * figure.low:{sign}.1f} … {100 * figure.high:{sign}.1f})"
+    """Mean and, on a line of its own, the interval, in percent."""
+    return f"{100 * figure.mean:{sign}.1f}\n{100 * figure.low:{sign}.1f}…{100 * figure.high:{sign}.1f}"

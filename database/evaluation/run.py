@@ -34,17 +34,17 @@ async def evaluate(
     """Put the questions to the index. Raises `StoreError` or `EmbedderError`."""
     places = Places(index.documents, corpus)
     located = [places.locate(question) for question in questions]
-    retriever, depth = Retriever(index.store, index.embedder), max(DEPTH, *options.ks)
+    retriever, depth = Retriever(index.store, index.embedder, index.reranker), max(DEPTH, *options.ks)
     with progress.track(f"Asking {len(questions)} questions", len(questions)) as advance:
         asked, seconds = await ask_all(retriever, questions, depth, advance)
     values = _score(located, [each.ranking for each in asked], options.ks)
     report = Report(estimate_all(values), located, asked, index, await index.store.count(), seconds)
     if options.answers:
-        await _measure_answers(report, index, progress)
+        await _measure_answers(report, retriever, progress)
     if options.others:
         await _measure_refusals(report, retriever, options.others, progress)
     if options.compare:
-        await _compare(report, index, values, options.ks, progress)
+        await _compare(report, values, options.ks, progress)
     return report
 
 
@@ -52,10 +52,11 @@ def _score(located: Sequence[Located], rankings: Sequence[Sequence[Place]], ks: 
     return score_all([(each.places, each.wanted) for each in located], rankings, ks)
 
 
-async def _measure_answers(report: Report, index: Index, progress: Progress) -> None:
-    report.answered = sum(bool(each.question.answers) for each in report.questions)
-    with progress.track(f"Quoting answers to {report.answered} questions", report.answered) as advance:
-        report.answers = estimate_all(await quote_all(index.embedder, report.questions, report.asked, advance))
+async def _measure_answers(report: Report, retriever: Retriever, progress: Progress) -> None:
+    questions = [each.question for each in report.questions if each.question.answers]
+    report.answered = len(questions)
+    with progress.track(f"Quoting answers to {len(questions)} questions", len(questions)) as advance:
+        report.answers = estimate_all(await quote_all(retriever, report.index.embedder, questions, advance))
 
 
 async def _measure_refusals(
@@ -70,10 +71,9 @@ async def _measure_refusals(
     }
 
 
-async def _compare(
-    report: Report, index: Index, values: dict[str, Values], ks: Sequence[int], progress: Progress
-) -> None:
+async def _compare(report: Report, values: dict[str, Values], ks: Sequence[int], progress: Progress) -> None:
     questions = [each.question for each in report.questions]
+    index = report.index
     rankings = await rank_baselines(index.store, index.embedder, index.documents, questions, progress)
     scored = {name: _score(report.questions, ranking, ks) for name, ranking in rankings.items()}
     report.pipelines = {name: estimate_all(each) for name, each in scored.items()} | {RECIPE: report.figures}
