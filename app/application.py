@@ -1,6 +1,7 @@
 """Puts the server together: keys, what lives as long as it, middlewares, routes."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,12 +9,15 @@ import aiohttp_cors
 from aiohttp import web
 
 from app.engine import Engine
-from app.handlers import chat, documents, health, models
-from app.handlers.page import add_page_routes
 from app.images import PageImages
-from app.keys import ANSWERS, ENGINE, IMAGES, SETTINGS, STOPPING
+from app.keys import ANSWERS, ENGINE, IMAGES, LIBRARY, QUEUE, SETTINGS, STOPPING, UPLOADS
+from app.library import Library
 from app.middlewares import setup_middlewares
+from app.queue import Queue
 from app.settings import ServerSettings
+from app.uploads import drop_partial
+
+log = logging.getLogger(__name__)
 
 
 def make_app(settings: ServerSettings, *, gemini_channel: Any = None) -> web.Application:
@@ -22,12 +26,14 @@ def make_app(settings: ServerSettings, *, gemini_channel: Any = None) -> web.App
     app = web.Application(client_max_size=settings.max_body_kb * 1024)
     app[SETTINGS] = settings
     app[ANSWERS] = set()
+    app[UPLOADS] = set()
     app[STOPPING] = asyncio.Event()
     app[IMAGES] = PageImages(settings)
     setup_middlewares(app)
     add_routes(app)
     allow_origins(app, settings)
     app.cleanup_ctx.append(lambda app: run_engine(app, gemini_channel))
+    app.cleanup_ctx.append(run_queue)
     app.on_shutdown.append(chat.stop_answers)
     return app
 
@@ -40,6 +46,13 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/ready", health.get_ready)
     app.router.add_get("/models", models.list_models)
     app.router.add_get("/documents", documents.list_documents)
+    app.router.add_post("/documents", uploads.post_documents)
+    app.router.add_delete(r"/documents/{id:[0-9a-f]{64}}", uploads.delete_document)
+    app.router.add_post(r"/documents/{id:[0-9a-f]{64}}/restore", uploads.restore_document)
+    app.router.add_get("/jobs", jobs.list_jobs)
+    app.router.add_get(r"/jobs/{id:\w{1,64}}", jobs.follow_job)
+    app.router.add_delete(r"/jobs/{id:\w{1,64}}", jobs.delete_job)
+    app.router.add_post(r"/jobs/{id:\w{1,64}}/retry", jobs.retry_job)
     app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/file", documents.get_file)
     app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/pages/{number:\d{1,6}}.png", documents.get_page_image)
     add_page_routes(app)
@@ -67,3 +80,22 @@ async def run_engine(app: web.Application, gemini_channel: Any) -> AsyncIterator
     warming.cancel()
     await asyncio.gather(warming, return_exceptions=True)
     await engine.aclose()
+
+
+async def run_queue(app: web.Application) -> AsyncIterator[None]:
+    """What works through uploads and deletions, for as long as the server runs."""
+    settings = app[SETTINGS]
+    await asyncio.to_thread(drop_partial, settings.data_dir)
+    app[LIBRARY] = library = Library(settings, app[ENGINE])
+    app[QUEUE] = queue = Queue(library, is_busy=lambda: bool(app[ANSWERS]))
+    library.wake, library.stop_job = queue.wake, queue.stop_job
+    working = asyncio.create_task(queue.run())
+    working.add_done_callback(_tell_end)
+    yield
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+def _tell_end(working: "asyncio.Task[None]") -> None:
+    if not working.cancelled() and (error := working.exception()) is not None:
+        log.error("The queue of uploads has ended; start the server again", exc_info=error)

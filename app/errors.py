@@ -4,16 +4,19 @@ AcervoError
 ├── BadRequest           400  the body or a parameter is wrong
 ├── ForbiddenOrigin      403  a page of another origin asked
 ├── NotFound             404  no such route, document or page
+├── Conflict             409  not in the state that it is in now
 ├── TooSlow              408  the body did not arrive within BODY_TIMEOUT_S
 ├── Stopping             503  the server is being stopped
 ├── TooBusy              503  as many answers as MAX_ANSWERS are being written
+├── ReadError            422  (database.errors) an uploaded file is refused
+│   └── TooManyFiles     429  more files than are taken at a time
 └── ModelError           502  the model answered wrongly or broke off
     ├── ModelUnavailable 503  no model service at its address, or no key for it
     ├── ModelMissing     503  the service lacks the model; says how to fetch it
     └── ModelTimeout     504  no first token within FIRST_TOKEN_TIMEOUT_S
 """
 
-from database.errors import AcervoError
+from database.errors import AcervoError, ReadError
 
 
 class BadRequest(AcervoError):
@@ -32,6 +35,19 @@ class NotFound(AcervoError):
     """No such route, document or page."""
 
     status = 404
+
+
+class Conflict(AcervoError):
+    """What is asked for does not go with the state of things."""
+
+    status = 409
+
+
+class TooManyFiles(ReadError):
+    """More files than a request may bring, or than may wait."""
+
+    status = 429
+    kind = "too_many"
 
 
 class TooSlow(AcervoError):

@@ -7,10 +7,16 @@ from aiohttp import web
 
 from app.engine import Engine
 from app.images import PageImages
+from app.library import Library
+from app.queue import Queue
 from app.settings import ServerSettings
 
 SETTINGS = web.AppKey("settings", ServerSettings)
 ENGINE = web.AppKey("engine", Engine)
+LIBRARY = web.AppKey("library", Library)
+QUEUE = web.AppKey("queue", Queue)
+UPLOADS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("uploads", set)
+"""The tasks that receive files now."""
 IMAGES = web.AppKey("images", PageImages)
 ANSWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("answers", set)
 """The tasks that stream answers now."""

@@ -21,6 +21,7 @@ class ServerSettings(IndexSettings):
     google_api_key: SecretStr = SecretStr("")
     gemini_model: str = "gemini-2.5-flash"
     top_k: Annotated[int, Field(ge=1, le=50)] = 6
+    refuse_unrelated: bool = True
     connect_timeout_s: Annotated[float, Field(gt=0)] = 5
     first_token_timeout_s: Annotated[float, Field(gt=0)] = 300
     """Long, because a large model may first have to be read from disk."""
@@ -33,6 +34,15 @@ class ServerSettings(IndexSettings):
     max_prompt_chars: Annotated[int, Field(gt=0)] = 8000
     max_answers: Annotated[int, Field(gt=0)] = 1000
     """Answers written at the same time; one more is refused with 503."""
+    max_upload_files: Annotated[int, Field(gt=0)] = 100
+    """Files in one request."""
+    max_uploads: Annotated[int, Field(gt=0)] = 8
+    """Requests with files at the same time."""
+    max_queue: Annotated[int, Field(gt=0)] = 1000
+    """Unfinished jobs."""
+    job_workers: Annotated[int, Field(gt=0, le=64)] = 1
+    """Uploaded documents in work at the same time."""
+    undo_s: Annotated[float, Field(ge=0)] = 60
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property

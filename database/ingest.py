@@ -9,8 +9,10 @@ The loader goes straight to the last stage; the server's queue publishes each. B
 
 import asyncio
 import hashlib
+from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from database import analysis, chunking
 from database.build import SILENT, Builder, Progress
@@ -23,6 +25,8 @@ from database.readers import DocumentReader
 from database.readers.opening import check_file
 from database.settings import IndexSettings
 from database.stores import Store
+
+T = TypeVar("T")
 
 ERASURE = "erasure"
 """The kind of the books' entries that name deleted documents, by their ids."""
@@ -53,7 +57,7 @@ class Ingester:
         """Publish a document whose original is kept: text, layout, ready. Stages that it has are left out."""
         original = self.originals.path(document.id)
         if not document.whole:
-            reading = await self.reader.read_plain(original, document.id, progress.pages)
+            reading = await self.reader.read_plain(original, document.id, lambda done, total: progress.pages(0, total))
             if reading is not None:
                 await self._publish_text(document, _name(reading, document, original), progress)
         draft, contents = await self._outline(document, original, progress)
@@ -64,7 +68,11 @@ class Ingester:
         return ready
 
     async def publish(self, document: Document, contents: Contents) -> Document:
-        """Publish under the names that the document has by now, to which those of `document` are added."""
+        """Publish under the names that the document has by now, to which those of `document` are added.
+        Cancelling waits for the end."""
+        return await unbroken(self._publish(document, contents))
+
+    async def _publish(self, document: Document, contents: Contents) -> Document:
         known = await self._store.get_document(document.id)
         if known is not None:
             document = replace(document, names=join_names(known.names, document.names))
@@ -121,16 +129,25 @@ class Ingester:
         return f"{self.versions.contents}-{stage}"
 
 
-async def open_index(store: Store, embedder: Embedder) -> IndexRecord:
-    """The record of the index, which is made when there is none, once the embedder is open.
+async def unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which goes on to its end even when this is cancelled."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
-    Raises `EmbedderError`, `IndexMismatch` or another `StoreError`.
+
+async def open_index(store: Store, embedder: Embedder) -> IndexRecord:
+    """The record of the index, which is made when there is none. The embedder is open.
+
+    Raises `IndexMismatch` or another `StoreError`.
     """
     record = await store.read_index()
     if record is not None:
         check_record(record, embedder)
-    await embedder.open()
-    if record is None:
+    else:
         record = make_record(embedder)
         await store.write_index(record)
     await store.prepare(record)

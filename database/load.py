@@ -120,6 +120,7 @@ class Loader:
 
     async def _carry_out(self, plan: Plan, record: IndexRecord | None, summary: Summary) -> None:
         if plan.jobs:
+            await self._embedder.open()
             record = await open_index(self._store, self._embedder)
         if record is None or not (plan.jobs or plan.adopted or plan.removed or not record.settled):
             return

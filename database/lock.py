@@ -18,7 +18,7 @@ async def load_lock(data_dir: Path, say: Callable[[str], None]) -> AsyncIterator
 
     The system frees the lock when its process ends, however it ends.
     """
-    handle = _open_lock(data_dir)
+    handle = await asyncio.to_thread(_open_lock, data_dir)
     try:
         waiting = False
         while not _try_lock(handle):

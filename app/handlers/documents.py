@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from app.errors import BadRequest, NotFound
 from app.keys import ENGINE, IMAGES
+from app.library import UPLOADS
 from database.documents import Box, Document
 
 DEFAULT_ZOOM = 1.5
@@ -33,11 +34,13 @@ def describe(document: Document) -> dict[str, Any]:
         "language": document.language,
         "pages": document.page_count,
         "chunks": document.chunk_count,
+        "windows": document.window_count,
         "size": document.size,
         "state": document.state,
         "reason": document.reason,
         "notes": list(document.notes),
         "added_at": document.added_at,
+        "origin": "upload" if all(name.root == UPLOADS for name in document.names) else "folder",
     }
 
 

@@ -1,0 +1,135 @@
+"""Deleting documents, at once and for good a little later; cancelling jobs."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+from app.errors import NotFound
+from app.intake import resume
+from app.jobs import Job, read_job, write_job
+from app.library import UPLOADS, Library
+from database.documents import Document, Record
+from database.errors import RecordConflict
+from database.ingest import ERASURE
+from database.plan import exclude, without
+
+CANCEL_WAIT_S = 5.0
+"""How long a job that another server works on may take to stop."""
+POLL_S = 0.1
+GONE = "There is no such document any more; upload it again."
+
+
+async def delete(library: Library, document_id: str) -> float:
+    """Make a document unfindable; the time until which that can be undone. Raises `NotFound`."""
+    async with library.changing:
+        await _require_visible(library, document_id)
+        # First, so that whoever publishes the document meanwhile finds out.
+        undo_until = await _plan_erasure(library, document_id)
+        if job := await library.jobs.find_open(document_id):
+            await _stop(library, job.id)
+        document = await _require_visible(library, document_id)
+        await library.store.put_names(document.id, exclude(document).names)
+    library.wake()
+    return undo_until
+
+
+async def restore(library: Library, document_id: str) -> Document:
+    """Make a deleted document findable again. Raises `NotFound` when it is erased."""
+    async with library.changing:
+        document = await library.store.get_document(document_id)
+        if document is None or not await _revoke_erasure(library, document_id):
+            raise NotFound(GONE)
+        restored = await library.store.put_names(document.id, exclude(document, False).names)
+        if restored is None:
+            raise NotFound(GONE)
+        await resume(library, restored)
+    return restored
+
+
+async def erase(library: Library, record: Record) -> None:
+    """Carry out a deletion that is due: forget what was uploaded, unless it is wanted again."""
+    async with library.changing:
+        document = await library.store.get_document(record.id)
+        if document is None:
+            if not await library.jobs.find_open(record.id):
+                await library.ingester.forget(record.id)
+        elif not document.visible:
+            for name in document.names:
+                if name.root == UPLOADS and document is not None:
+                    document = await library.ingester.drop_name(document, name)
+        await library.store.remove_record(ERASURE, record.id)
+
+
+async def cancel(library: Library, job_id: str) -> Job:
+    """Stop a job; a document that came with it goes with it. Raises `NotFound`."""
+    job = await _stop(library, job_id)
+    if job.state == "cancelled" and job.new:
+        async with library.changing:
+            await _discard(library, job)
+        library.wake()
+    return job
+
+
+async def _stop(library: Library, job_id: str) -> Job:
+    """Have a job stopped, by whichever server works on it; the job as it ended."""
+    while True:
+        record = await library.jobs.get_record(job_id)
+        job = read_job(record)
+        if job.finished:
+            return job
+        job = job.change(cancel=True, state="cancelled" if job.state == "queued" else job.state)
+        try:
+            await library.store.put_record(write_job(job, record))
+            break
+        except RecordConflict:
+            await asyncio.sleep(0)
+    deadline = time.monotonic() + CANCEL_WAIT_S
+    while not job.finished and time.monotonic() < deadline:
+        if not await library.stop_job(job_id):
+            await asyncio.sleep(POLL_S)
+        job = await library.jobs.get(job_id)
+    return job
+
+
+async def _discard(library: Library, job: Job) -> None:
+    """Take the names of uploads from a document; without any other it goes, and its file a little later."""
+    document = await library.store.get_document(job.document)
+    if document is None or not document.visible:
+        return
+    for name in document.names:
+        if name.root == UPLOADS:
+            document = without(document, name)
+    if document.names:
+        await library.store.put_names(document.id, document.names)
+        return
+    await _plan_erasure(library, document.id)  # until then the job can be tried again
+    await library.store.remove_document(document.id)
+
+
+async def _require_visible(library: Library, document_id: str) -> Document:
+    document = await library.store.get_document(document_id)
+    if document is None or not document.visible:
+        raise NotFound("There is no such document; GET /documents lists those there are.")
+    return document
+
+
+async def _plan_erasure(library: Library, document_id: str) -> float:
+    due_at = time.time() + library.settings.undo_s
+    await library.store.remove_record(ERASURE, document_id)
+    await library.store.put_record(Record(ERASURE, document_id, {}, open=True, due_at=due_at, created_at=time.time()))
+    return due_at
+
+
+async def _revoke_erasure(library: Library, document_id: str) -> bool:
+    """False when it is being carried out at this moment."""
+    record = await library.store.get_record(ERASURE, document_id)
+    if record is None:
+        return True
+    try:
+        if record.lease_until > time.time():
+            return False
+        await library.store.put_record(replace(record, open=False))
+    except RecordConflict:
+        return False
+    await library.store.remove_record(ERASURE, document_id)
+    return True

@@ -1,0 +1,74 @@
+"""`POST /documents`: files from the page into the queue. `DELETE /documents/{id}` and back again."""
+
+import asyncio
+from contextlib import ExitStack
+from typing import Any
+
+from aiohttp import web
+
+from app import deletion
+from app.errors import BadRequest, TooManyFiles
+from app.handlers.documents import describe
+from app.intake import accept
+from app.jobs import describe_job
+from app.keys import LIBRARY, QUEUE, SETTINGS, UPLOADS
+from app.uploads import Arrival, Receiver, Refused
+from database.errors import ReadError
+from database.ingest import unbroken
+
+
+async def post_documents(request: web.Request) -> web.Response:
+    """202 with a job for each file that is taken; the status of the first refusal when none is."""
+    running, limit = request.app[UPLOADS], request.app[SETTINGS].max_uploads
+    if len(running) >= limit:
+        return _refuse(TooManyFiles(f"{limit} uploads are running already (MAX_UPLOADS). Send it again in a moment."))
+    task = asyncio.current_task()
+    assert task is not None
+    running.add(task)
+    stack = ExitStack()
+    try:
+        await request.app[LIBRARY].open()
+        arrival = await Receiver(request, request.app[SETTINGS], stack).receive()
+        return await _answer(request, arrival)
+    except ReadError as error:
+        return _refuse(error)
+    finally:
+        running.discard(task)
+        await asyncio.to_thread(stack.close)
+
+
+async def _answer(request: web.Request, arrival: Arrival) -> web.Response:
+    jobs = []
+    for received in arrival.received:
+        try:
+            jobs.append(await unbroken(accept(request.app[LIBRARY], received)))
+        except ReadError as error:
+            arrival.refused.append(Refused(received.name, error))
+    refused = [{"name": r.name, "kind": r.error.kind, "error": str(r.error)} for r in arrival.refused]
+    if not jobs and not refused:
+        raise BadRequest("There is no file in the request. Send each as a part with a file name.")
+    if not jobs:
+        return _refuse(arrival.refused[0].error, refused=refused)
+    shown = [describe_job(job, request.app[QUEUE].waiting) for job in jobs]
+    return web.json_response({"jobs": shown, "refused": refused}, status=202)
+
+
+def _refuse(error: ReadError, **more: Any) -> web.Response:
+    body = {"error": str(error), "status": error.status, "kind": error.kind} | more
+    return web.json_response(body, status=error.status)
+
+
+async def delete_document(request: web.Request) -> web.Response:
+    """Unfindable at once, and erased when it cannot be undone any more."""
+    document_id, library = request.match_info["id"], request.app[LIBRARY]
+    await library.open()
+    undo_until = await unbroken(deletion.delete(library, document_id))
+    return web.json_response({"id": document_id, "undo_until": undo_until})
+
+
+async def restore_document(request: web.Request) -> web.Response:
+    """The document as it was before it was deleted."""
+    library = request.app[LIBRARY]
+    await library.open()
+    document = await unbroken(deletion.restore(library, request.match_info["id"]))
+    return web.json_response({"document": describe(document)})

@@ -1,0 +1,35 @@
+"""What uploads, jobs and deletions share: the store, the way into it, the books, and one lock."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from app.engine import Engine
+from app.jobs import JobBook
+from app.settings import ServerSettings
+from database.ingest import Ingester
+
+UPLOADS = "uploads"
+"""The root of uploaded files' names. No folder is called so: roots of folders are absolute paths."""
+
+
+class Library:
+    """The documents of one server, as far as requests change them."""
+
+    def __init__(self, settings: ServerSettings, engine: Engine):
+        self.settings, self.engine, self.store = settings, engine, engine.store
+        self.ingester = Ingester(settings, engine.store, engine.embedder)
+        self.jobs = JobBook(engine.store)
+        self.changing = asyncio.Lock()
+        """Held while records of documents are read and written by requests."""
+        self.wake: Callable[[], None] = lambda: None
+        """Tells the queue that there may be work."""
+        self.stop_job: Callable[[str], Awaitable[bool]] = _cannot_stop
+        """Stops a job that is at work here and waits for its end; False when it is not."""
+
+    async def open(self) -> None:
+        """Return when the store can be asked. Raises `StoreError`."""
+        await self.engine.open_store()
+
+
+async def _cannot_stop(job_id: str) -> bool:
+    return False

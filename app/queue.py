@@ -1,0 +1,150 @@
+"""The queue: jobs and deletions from the store's books, worked through one after the other.
+
+It holds the lock of a load while it works, so that loads and jobs take turns. What a killed server
+left is found in the books: under the lock nobody else on this DATA_DIR has any of it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from app.deletion import erase
+from app.intake import resume
+from app.jobs import KIND
+from app.library import UPLOADS, Library
+from app.work import LEASE_S, Work
+from database.documents import Document, Record
+from database.errors import AcervoError, RecordConflict
+from database.index import describe_index
+from database.ingest import ERASURE, open_index
+from database.lock import load_lock
+from database.plan import UNFINISHED
+
+log = logging.getLogger(__name__)
+
+POLL_S = 2.0
+"""How often the books are looked at for what became due, or was queued by another server."""
+RETRY_S = 5.0
+"""After store or embedder failed."""
+
+
+class Queue:
+    """Works for one server as long as `run` does."""
+
+    def __init__(self, library: Library, is_busy: Callable[[], bool]):
+        self._library, self._store, self._is_busy = library, library.store, is_busy
+        self._data_dir = library.settings.data_dir
+        self._holder = f"{socket.gethostname()}:{self._data_dir}"
+        self._works: dict[str, Work] = {}
+        self._woken, self._noting = asyncio.Event(), asyncio.Lock()
+        self.waiting = ""
+        """Why no job is begun; empty when there is no reason."""
+
+    def wake(self) -> None:
+        """There may be work."""
+        self._woken.set()
+
+    async def stop_job(self, job_id: str) -> bool:
+        """Cancel a job and wait for its end; False when it is not at work here."""
+        work = self._works.get(job_id)
+        if work is not None:
+            await work.stop()
+        return work is not None
+
+    async def run(self) -> None:
+        """Work until cancelled; what is not finished then is queued again."""
+        first = True
+        while True:
+            self._woken.clear()
+            try:
+                await self._library.open()
+                if first:
+                    await self._take_up()
+                if first or await self._has_work():
+                    async with load_lock(self._data_dir, self._tell_waiting):
+                        self.waiting = ""
+                        await self._work_through()
+                first, self.waiting = False, ""
+            except AcervoError as error:
+                log.warning("%s", error)
+                self.waiting = str(error)
+                await asyncio.sleep(RETRY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._woken.wait()
+
+    def _tell_waiting(self, text: str) -> None:
+        self.waiting = text
+
+    async def _take_up(self) -> None:
+        """Queue uploads that lost their job: the server was killed before it was written down."""
+        for document in await self._store.list_documents():
+            if document.state in UNFINISHED and any(n.root == UPLOADS and not n.excluded for n in document.names):
+                await resume(self._library, document)
+
+    async def _has_work(self) -> bool:
+        now = time.time()
+        records = [*await self._store.list_records(KIND), *await self._store.list_records(ERASURE)]
+        return any(r.open and r.due_at <= now and (r.lease_until <= now or r.holder == self._holder) for r in records)
+
+    async def _work_through(self) -> None:
+        await self._free_leases()
+        erased = await self._erase_due()
+        record = await self._store.read_index()
+        if await self._has_work():
+            await self._library.engine.retriever()  # its parts are open then
+            record = await open_index(self._store, self._library.engine.embedder)
+            await self._store.write_index(replace(record, settled=False))
+            await self._serve_all()
+        elif record is None or (record.settled and not erased):
+            return
+        await describe_index(self._store, record)
+        await self._library.jobs.prune()
+
+    async def _free_leases(self) -> None:
+        """What has our name and the lock is not held by anybody belongs to a server that was killed."""
+        for kind in (KIND, ERASURE):
+            for record in await self._store.list_records(kind):
+                if record.open and record.holder == self._holder and record.lease_until:
+                    with contextlib.suppress(RecordConflict):
+                        await self._store.put_record(replace(record, holder="", lease_until=0.0))
+
+    async def _serve_all(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._library.settings.job_workers):
+                    group.create_task(self._serve())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _serve(self) -> None:
+        while (record := await self._claim(KIND)) is not None:
+            work = self._works[record.id] = Work(self._library, record, self._is_busy, self._note_language)
+            try:
+                await work.run()
+            finally:
+                del self._works[record.id]
+            await self._erase_due()
+
+    async def _erase_due(self) -> int:
+        """How many deletions were carried out."""
+        erased = 0
+        while (record := await self._claim(ERASURE)) is not None:
+            await erase(self._library, record)
+            erased += 1
+        return erased
+
+    async def _claim(self, kind: str) -> Record | None:
+        return await self._store.claim_record(kind, self._holder, LEASE_S, time.time())
+
+    async def _note_language(self, document: Document) -> None:
+        """Questions are analysed in the languages that the index is known to have."""
+        async with self._noting:
+            record = await self._store.read_index()
+            if record is not None and document.language and document.language not in record.languages:
+                languages = tuple(sorted({*record.languages, document.language}))
+                await self._store.write_index(replace(record, languages=languages))

@@ -1,0 +1,165 @@
+"""One job at work: its document goes through its stages, its progress is shown, its lease is kept."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from app.jobs import Job, read_job, write_job
+from app.library import Library
+from database.build import Progress
+from database.documents import Document, Record
+from database.errors import AcervoError, ReadError, RecordConflict
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 30.0
+COURTESY_S = 1.0
+"""How long a batch of windows waits while questions are being answered."""
+GLANCE_S = 0.05
+UNFORESEEN = "The server failed unexpectedly while it worked on this file; its log says why."
+
+
+class Work(Progress):
+    """Works on the job that was claimed with `record`. `is_busy` tells whether questions are being
+    answered, `on_stage` is told of each stage that can be searched."""
+
+    rows = 32  # a question waits for one such batch at most
+
+    def __init__(
+        self,
+        library: Library,
+        record: Record,
+        is_busy: Callable[[], bool],
+        on_stage: Callable[[Document], Awaitable[None]],
+    ):
+        self._library, self._record, self._is_busy, self._on_stage = library, record, is_busy, on_stage
+        self._saving, self._ended, self._lost = asyncio.Lock(), asyncio.Event(), False
+        self._task: asyncio.Task[Document | None] | None = None
+        self._job = read_job(record)
+
+    async def run(self) -> None:
+        """Bring the job to an end. Raises `AcervoError` for what is not the file's fault; the job is
+        queued again then, and also when this is cancelled."""
+        self._show(self._job.change(state="running"))
+        renewing = asyncio.create_task(self._renew())
+        self._task = asyncio.create_task(self._make())
+        try:
+            await asyncio.wait({self._task})
+        finally:
+            for task in (self._task, renewing):
+                task.cancel()
+            await asyncio.gather(self._task, renewing, return_exceptions=True)
+            try:
+                await self._end(self._task)
+            finally:
+                self._library.jobs.live.pop(self._job.id, None)
+                self._ended.set()
+
+    async def stop(self) -> None:
+        """Cancel the job, and return when it has ended."""
+        self._show(self._job.change(cancel=True))
+        if self._task is not None:
+            self._task.cancel()
+        await self._ended.wait()
+
+    def pages(self, done: int, total: int) -> None:
+        """Show how many pages are read."""
+        self._show(self._job.change(pages=(done, total)))
+
+    def windows(self, done: int, total: int) -> None:
+        """Show how many windows are embedded."""
+        self._show(self._job.change(windows=(done, total)))
+
+    async def published(self, document: Document) -> None:
+        """Show a stage, once searches find it."""
+        await self._library.store.wait_until_searchable([document.id])
+        await self._on_stage(document)
+        self._show(self._job.of(document))
+        await self._save()
+
+    async def wait_for_turn(self) -> None:
+        """Let questions go first, for a moment."""
+        for _ in range(round(COURTESY_S / GLANCE_S)):
+            if not self._is_busy():
+                return
+            await asyncio.sleep(GLANCE_S)
+
+    def _show(self, job: Job) -> None:
+        self._job = self._library.jobs.live[job.id] = job
+
+    async def _make(self) -> Document | None:
+        """The finished document, or None when nobody wants it any more."""
+        await self._save()
+        ingester, store = self._library.ingester, self._library.store
+        document = await store.get_document(self._job.document)
+        if document is None or not document.visible:
+            return None
+        if document.state == "ready" and document.version == ingester.versions.contents:
+            return document  # a load was quicker
+        try:
+            return await ingester.make_by_stages(document, self)
+        except ReadError as error:
+            known = await store.get_document(document.id)
+            if known is not None and not known.whole:
+                await ingester.fail(known, str(error))
+            raise
+
+    async def _end(self, task: "asyncio.Task[Document | None]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled():
+            job = self._job.change(state="cancelled" if self._job.cancel else "queued")
+        elif error is None:
+            document = task.result()
+            job = (
+                self._job.change(state="cancelled") if document is None else self._job.of(document).change(state="done")
+            )
+        elif isinstance(error, ReadError):
+            job = self._job.change(state="failed", kind=error.kind, error=str(error))
+        elif isinstance(error, AcervoError):
+            job = self._job.change(state="queued")
+        else:
+            log.error("Job %s failed", self._job.id, exc_info=error)
+            job = self._job.change(state="failed", kind="failed", error=UNFORESEEN)
+        self._show(job)
+        await self._save()
+        if isinstance(error, AcervoError) and not isinstance(error, ReadError):
+            raise error
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_S / 3)
+            try:
+                await self._save()
+            except AcervoError as error:
+                log.warning("%s", error)
+
+    async def _save(self) -> None:
+        """Write the job as it is shown into the books, and renew the lease or give it up."""
+        async with self._saving:
+            while not self._lost:
+                running = self._job.state == "running"
+                record = write_job(self._job, self._record)
+                record = replace(
+                    record,
+                    holder=record.holder if running else "",
+                    lease_until=time.time() + LEASE_S if running else 0.0,
+                )
+                try:
+                    self._record = await self._library.store.put_record(record)
+                except RecordConflict:
+                    await self._look_again()
+                else:
+                    return
+
+    async def _look_again(self) -> None:
+        """Somebody wrote the entry: to cancel the job, or because the lease had ended."""
+        record = await self._library.store.get_record(self._record.kind, self._record.id)
+        if record is None or record.holder != self._record.holder or not record.open:
+            self._lost = True
+        else:
+            self._record = record
+            self._show(self._job.change(cancel=read_job(record).cancel))
+        if self._task is not None and (self._lost or self._job.cancel) and self._job.state == "running":
+            self._task.cancel()
