@@ -9,6 +9,8 @@ import aiohttp_cors
 from aiohttp import web
 
 from app.engine import Engine
+from app.handlers import chat, documents, health, jobs, models, uploads
+from app.handlers.page import add_page_routes
 from app.images import PageImages
 from app.keys import ANSWERS, ENGINE, IMAGES, LIBRARY, QUEUE, SETTINGS, STOPPING, UPLOADS
 from app.library import Library
