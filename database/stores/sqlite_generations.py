@@ -5,7 +5,7 @@ that they have. The old tables are dropped afterwards.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from database.stores.sqlite_file import IndexFile
 from database.stores.sqlite_rows import (
     CONTENTS,
     DOCUMENT,
+    TERMS_OF,
     check_vectors,
     delete_contents,
     has_table,
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from database.stores.sqlite import SqliteStore
 
 OLD = "old_"
+ROWS_AT_ONCE = 500
+"""Rows deleted in one transaction: some megabytes."""
+KEYS = {"pages": "document_id, number", "chunks": "rowid", "windows": "rowid"}
+FTS5_BULKS, FTS5_OWN = ("data", "content", "docsize"), 10
+"""The tables where a full-text table keeps its rows, and the last id that it needs itself to be dropped."""
 NEXT_DOCUMENTS = """CREATE TABLE next_documents (
     id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE, record TEXT NOT NULL)"""
 
@@ -54,9 +60,11 @@ class GenerationsFile(IndexFile):
             unfinished, answering = read_meta(db, "next"), read_meta(db)
             if unfinished is not None and unfinished.made_by == record.made_by:
                 return _prefix(unfinished)
+            before = unfinished or answering
+            record = replace(record, generation=before.generation + 1 if before else 1)
             if unfinished is not None:
-                _drop(db, [*(_prefix(unfinished) + table for table in CONTENTS), "next_documents"])
-            record = replace(record, generation=answering.generation + 1 if answering else 1)
+                _rename(db, _prefix(unfinished), OLD)
+                db.execute("DROP TABLE next_documents")
             make_contents(db, _prefix(record))
             db.execute(NEXT_DOCUMENTS)
             put_meta(db, record, "next")
@@ -97,11 +105,8 @@ class GenerationsFile(IndexFile):
             record = read_meta(db, "next")
             if record is None:
                 return
-            _drop(db, (OLD + table for table in CONTENTS))
-            for table in CONTENTS:
-                if has_table(db, table):
-                    db.execute(f"ALTER TABLE {table} RENAME TO {OLD}{table}")
-                db.execute(f"ALTER TABLE {_prefix(record)}{table} RENAME TO {table}")
+            _rename(db, "", OLD)
+            _rename(db, _prefix(record), "")
             made = {document.id: document for document in self.read_next_documents()}
             for document in self.read_documents():
                 carried = carry_over(document, made.get(document.id))
@@ -109,14 +114,37 @@ class GenerationsFile(IndexFile):
                 whole = document.id in made and carried.state != "failed"
                 contents = carried.version if whole else ""
                 db.execute("UPDATE documents SET contents = ? WHERE id = ?", (contents, document.id))
-            _drop(db, ["next_documents"])
+            db.execute("DROP TABLE next_documents")
             db.execute("DELETE FROM meta WHERE key = 'next'")
             put_meta(db, record)
 
     def drop_old(self) -> bool:
-        """Drop the tables of the generation before."""
+        """Drop the tables of a generation that no longer answers, whether there are any. They are emptied
+        little by little: where SQLite wipes what it frees, hundreds of megabytes would keep writers waiting."""
+        tables = [table for table in CONTENTS if has_table(self._db, OLD + table)]
+        for trigger in self._find_triggers(OLD + "windows"):
+            self._db.execute(f"DROP TRIGGER {trigger}")
+        for table in tables:
+            if table in TERMS_OF:
+                for part in FTS5_BULKS:
+                    self._empty(f"{OLD}{table}_{part}", "id", f"WHERE id > {FTS5_OWN}")
+            else:
+                self._empty(OLD + table, KEYS[table])
         with self._transaction() as db:
-            return _drop(db, (OLD + table for table in CONTENTS))
+            for table in tables:
+                db.execute(f"DROP TABLE IF EXISTS {OLD}{table}")
+        return bool(tables)
+
+    def _find_triggers(self, table: str) -> list[str]:
+        found = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
+        return [name for (name,) in self._db.execute(found, (table,))]
+
+    def _empty(self, table: str, key: str, those: str = "") -> None:
+        some = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} {those} LIMIT {ROWS_AT_ONCE})"
+        while True:
+            with self._transaction() as db:
+                if not db.execute(some).rowcount:
+                    return
 
 
 class SqliteGeneration:
@@ -162,9 +190,7 @@ def _put_next(db: sqlite3.Connection, document: Document) -> None:
     db.execute("REPLACE INTO next_documents VALUES (?, ?)", (document.id, DOCUMENT.dump_json(document).decode()))
 
 
-def _drop(db: sqlite3.Connection, tables: Iterable[str]) -> bool:
-    """Drop those of the tables that are there; whether any was."""
-    found = [table for table in tables if has_table(db, table)]
-    for table in found:
-        db.execute(f"DROP TABLE {table}")
-    return bool(found)
+def _rename(db: sqlite3.Connection, old: str, new: str) -> None:
+    for table in CONTENTS:
+        if has_table(db, old + table):  # an index of an older version may lack some
+            db.execute(f"ALTER TABLE {old}{table} RENAME TO {new}{table}")
