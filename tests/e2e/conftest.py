@@ -122,8 +122,8 @@ async def open_page(chromium: Browser, request: pytest.FixtureRequest) -> AsyncI
         contexts.append(context)
         context.set_default_timeout(TIMEOUT_MS)
         watches.append(Watch(url, allow_errors))
+        context.on("page", watches[-1].follow)
         page = await context.new_page()
-        watches[-1].follow(page)
         await page.goto(url)
         await page.locator("#question").wait_for()
         return page

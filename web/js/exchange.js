@@ -36,7 +36,9 @@ function writeOne({ title, turns, chosen }, t) {
 function writeTurn({ question, answer }, t) {
   const heading = makeTitle(question);
   const whole = heading === question ? [] : [question.replace(/^/gm, "> ")];
-  const note = { stopped: "answer.stopped", interrupted: "answer.interrupted", failed: "error.incomplete" }[answer.phase];
+  const note = { stopped: "answer.stopped", interrupted: "answer.interrupted", failed: "error.incomplete" }[
+    answer.phase
+  ];
   return [
     `## ${escape(heading)}`,
     ...whole,

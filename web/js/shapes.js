@@ -15,14 +15,17 @@ export function checkFile(value, format) {
 const fail = (place) => {
   throw new TypeError(place);
 };
-const text = (max = MAX_TEXT) => (value, place) =>
-  typeof value === "string" && value.length <= max ? value : fail(place);
+const text =
+  (max = MAX_TEXT) =>
+  (value, place) =>
+    typeof value === "string" && value.length <= max ? value : fail(place);
 const number = (value, place) => (Number.isFinite(value) ? value : fail(place));
 const whole = (value, place) => (Number.isSafeInteger(value) && value >= 0 ? value : fail(place));
 const flag = (value, place) => (typeof value === "boolean" ? value : fail(place));
 const oneOf = (values) => (value, place) => (values.includes(value) ? value : fail(place));
 const id = (value, place) => (typeof value === "string" && /^[\w-]{1,80}$/.test(value) ? value : fail(place));
-const perhaps = (shape, missing) => (value, place) => (value === undefined || value === null ? missing : shape(value, place));
+const perhaps = (shape, missing) => (value, place) =>
+  value === undefined || value === null ? missing : shape(value, place);
 const list = (shape, max) => (value, place) => {
   if (!Array.isArray(value) || value.length > max) fail(place);
   return value.map((item, index) => shape(item, `${place}[${index}]`));
@@ -30,11 +33,17 @@ const list = (shape, max) => (value, place) => {
 const record = (fields) => (value, place) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) fail(place);
   const own = (name) => (Object.hasOwn(value, name) ? value[name] : undefined);
-  return Object.fromEntries(Object.entries(fields).map(([name, shape]) => [name, shape(own(name), `${place}.${name}`)]));
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, shape]) => [name, shape(own(name), `${place}.${name}`)]),
+  );
 };
 const numbers = (shape) => (value, place) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) fail(place);
-  return Object.fromEntries(Object.entries(value).slice(0, 20).map(([name, item]) => [name, shape(item, `${place}.${name}`)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, 20)
+      .map(([name, item]) => [name, shape(item, `${place}.${name}`)]),
+  );
 };
 
 const passage = {
@@ -79,7 +88,11 @@ const answer = (value, place) => {
   const checked = record(fields)(value, place);
   return checked.phase === "failed" && !checked.failure ? fail(`${place}.failure`) : checked;
 };
-const options = record({ model: perhaps(text(200), ""), documents: perhaps(list(id, 1000), []), rewrite: perhaps(flag, true) });
+const options = record({
+  model: perhaps(text(200), ""),
+  documents: perhaps(list(id, 1000), []),
+  rewrite: perhaps(flag, true),
+});
 const turn = record({
   id,
   parent: (value, place) => (value === "" ? "" : id(value, place)),
@@ -92,7 +105,14 @@ const turn = record({
 
 /** A turn follows its parent, so that no circle can be made; none comes twice. */
 function conversation(value, place) {
-  const fields = { id, title: text(400), created: whole, updated: whole, options: perhaps(options), turns: list(turn, 5000) };
+  const fields = {
+    id,
+    title: text(400),
+    created: whole,
+    updated: whole,
+    options: perhaps(options),
+    turns: list(turn, 5000),
+  };
   const checked = record(fields)(value, place);
   const known = new Set([""]);
   checked.turns.forEach(({ id: own, parent }, index) => {

@@ -94,7 +94,10 @@ export function createConversation(store, services) {
     /** Keep what has arrived so far of every answer that is being written: the page may be going away. */
     flush() {
       for (const conversation of running.values()) {
-        save(conversation, conversation.turns.filter((turn) => !isOver(turn.answer.value)));
+        save(
+          conversation,
+          conversation.turns.filter((turn) => !isOver(turn.answer.value)),
+        );
       }
     },
     /** Break off; what has arrived stays. */

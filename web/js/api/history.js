@@ -42,7 +42,10 @@ export function createHistory(rows) {
       for (const { turns, ...conversation } of conversations) await save(conversation, turns);
     },
     async remove(ids) {
-      await rows.write([], ids.flatMap((id) => TABLES.map((table) => [table, id])));
+      await rows.write(
+        [],
+        ids.flatMap((id) => TABLES.map((table) => [table, id])),
+      );
       ids.forEach(tell);
     },
     /** The ids of the conversations whose questions and answers hold every word of `text`. */

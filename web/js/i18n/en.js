@@ -59,6 +59,9 @@ export default {
   "speech.read": "Read aloud",
   "speech.stop": "Stop reading",
 
+  "dictation.start": "Dictate the question (the sound stays on this machine)",
+  "dictation.stop": "Stop dictating",
+
   "options.title": "How to ask",
   "options.rewrite": "Complete follow-up questions",
   "options.rewriteHelp": "“And in 2022?” is searched with what was said before.",

@@ -60,6 +60,9 @@ export default {
   "speech.read": "Leer en voz alta",
   "speech.stop": "Detener la lectura",
 
+  "dictation.start": "Dictar la pregunta (el sonido no sale de esta máquina)",
+  "dictation.stop": "Dejar de dictar",
+
   "options.title": "Cómo preguntar",
   "options.rewrite": "Completar las preguntas de seguimiento",
   "options.rewriteHelp": "«¿Y en 2022?» se busca con lo dicho antes.",

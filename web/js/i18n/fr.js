@@ -60,6 +60,9 @@ export default {
   "speech.read": "Lire à voix haute",
   "speech.stop": "Arrêter la lecture",
 
+  "dictation.start": "Dicter la question (le son reste sur cette machine)",
+  "dictation.stop": "Arrêter la dictée",
+
   "options.title": "Comment demander",
   "options.rewrite": "Compléter les questions de suivi",
   "options.rewriteHelp": "« Et en 2022 ? » est cherchée avec ce qui a été dit avant.",

@@ -60,6 +60,9 @@ export default {
   "speech.read": "Ler em voz alta",
   "speech.stop": "Parar a leitura",
 
+  "dictation.start": "Ditar a pergunta (o som não sai desta máquina)",
+  "dictation.stop": "Parar de ditar",
+
   "options.title": "Como perguntar",
   "options.rewrite": "Completar perguntas de seguimento",
   "options.rewriteHelp": "“E em 2022?” é buscada com o que foi dito antes.",

@@ -20,7 +20,8 @@ export function createActions(page, turn, rest) {
     rest,
   );
   async function copy({ currentTarget: button }) {
-    if (await copyText(text)) button.lastChild.textContent = t("answer.copied");
+    if (!(await copyText(text))) return;
+    button.replaceChildren(icon("check"), h("span", {}, t("answer.copied")));
   }
   return [row, rating?.note].filter(Boolean);
 }

@@ -1,6 +1,7 @@
 /** Where the question is typed. Enter sends, Shift+Enter breaks the line. */
 
 import { t } from "../i18n/index.js";
+import { createDictation } from "./dictation.js";
 import { h, icon } from "./dom.js";
 import { fitHeight, onEnter } from "./field.js";
 import { createOptions } from "./options.js";
@@ -14,11 +15,12 @@ export function createComposer(page) {
   const stop = roundButton("stop", t("composer.stop"), { type: "button", class: "send stop", onclick: stopAnswer });
   const status = createStatus(store);
   const options = createOptions(page);
+  const dictation = createDictation(input);
   const hint = h("p", { class: "hint", id: "composer-hint" }, t("composer.hint"));
   const element = h(
     "form",
     { class: "composer", onsubmit: onSubmit },
-    h("div", { class: "field" }, options.elements, input, send, stop),
+    h("div", { class: "field" }, options.elements, input, dictation.element, send, stop),
     h("div", { class: "below" }, status.element, hint),
   );
 
@@ -30,6 +32,7 @@ export function createComposer(page) {
   function submit() {
     if (store.answering.value || !input.value.trim()) return;
     const question = input.value;
+    dictation.stop();
     input.value = "";
     changed();
     conversation.ask(question);
@@ -47,7 +50,8 @@ export function createComposer(page) {
   input.value = store.draft.value;
   const end = store.answering.subscribe((answering) => swapButtons(send, stop, input, Boolean(answering)));
   changed();
-  return { element, focus: () => input.focus(), destroy: () => [end, status.destroy, options.destroy].forEach((each) => each()) };
+  const ends = [end, status.destroy, options.destroy, dictation.destroy];
+  return { element, focus: () => input.focus(), destroy: () => ends.forEach((each) => each()) };
 }
 
 function createField(oninput, submit) {

@@ -1,6 +1,8 @@
 /** Keeps the end of a growing log in view while an answer is written, until the person scrolls away. */
 
 const NEAR_PX = 60;
+/** After a jump to the end, what is laid out only now may still grow. */
+const SETTLE_MS = 500;
 
 /**
  * @param {HTMLElement} scroller what scrolls
@@ -10,6 +12,8 @@ const NEAR_PX = 60;
 export function followEnd(scroller, content, { isGrowing, onChange }) {
   let following = true;
   let last = 0;
+  let settling = false;
+  let timer = 0;
 
   function set(next) {
     if (next === following) return;
@@ -22,12 +26,13 @@ export function followEnd(scroller, content, { isGrowing, onChange }) {
   };
   // What grows after the answer (the sources, a list that is opened) must not move what is being read.
   const onGrowth = () => {
-    if (following && isGrowing()) jump();
+    if (following && (settling || isGrowing())) jump();
     else set(isNear());
   };
   // A wheel or a finger means "let me read": stop at once, before the scroll event arrives.
   const release = (event) => {
     if (event.type === "touchmove" || event.deltaY < 0) set(false);
+    settling = false;
   };
   // Only going up lets go: the text may have grown since the jump that this event reports.
   const onScroll = () => {
@@ -45,10 +50,22 @@ export function followEnd(scroller, content, { isGrowing, onChange }) {
   return {
     /** Go to the end and stay there. */
     resume() {
+      settling = true;
+      clearTimeout(timer);
+      timer = setTimeout(() => (settling = false), SETTLE_MS);
       set(true);
       jump();
     },
+    /** Call `insert`, which adds something above what is in view, so that what is in view stays where it is. */
+    holdStill(insert) {
+      if (CSS.supports("overflow-anchor", "auto")) return insert();
+      const below = scroller.scrollHeight - scroller.scrollTop;
+      insert();
+      const above = scroller.scrollHeight - below;
+      if (above !== scroller.scrollTop) scroller.scrollTop = above;
+    },
     destroy() {
+      clearTimeout(timer);
       observer.disconnect();
       scroller.removeEventListener("wheel", release);
       scroller.removeEventListener("touchmove", release);

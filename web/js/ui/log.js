@@ -6,6 +6,10 @@ import { h, iconButton } from "./dom.js";
 import { createEmpty } from "./empty.js";
 import { followEnd } from "./follow.js";
 
+const AT_ONCE = 6;
+/** Of an idle moment this much has to be left to draw one more answer. */
+const SPARE_MS = 5;
+
 /** @param {{store: object, conversation: object, libraries: object | null}} page */
 export function createLog(page) {
   const list = h("div", { class: "turns" });
@@ -21,23 +25,26 @@ export function createLog(page) {
     },
   });
   const shown = new Map();
+  const filling = createFilling();
   let empty = null;
-
   let conversation = "";
 
   function draw(turns) {
     const step = dropGone(shown, turns);
     const added = turns.filter((turn) => !shown.has(turn.id));
-    for (const turn of added) {
-      const article = createAnswer(page, turn);
-      shown.set(turn.id, article);
-      list.append(article.element);
-    }
     // Another version of a question is read from where it stands; everything else from its end.
-    if (added.at(-1)?.answer.value.phase === "waiting" || conversation !== page.store.conversation.value) follow.resume();
+    const toEnd = conversation !== page.store.conversation.value || added.at(-1)?.answer.value.phase === "waiting";
     conversation = page.store.conversation.value;
-    keepFocus(step, added[0] && shown.get(added[0].id).element);
+    const place = (turn) => addArticle(turn, turns.slice(turns.indexOf(turn)).find(({ id }) => shown.has(id)));
+    filling.begin(toEnd ? added.reverse() : added, place, toEnd ? follow.holdStill : (insert) => insert());
+    if (toEnd) follow.resume();
+    keepFocus(step, shown.get(added[0]?.id)?.element);
     empty = switchEmpty(empty, turns.length === 0, page, list);
+  }
+  function addArticle(turn, next) {
+    const article = createAnswer(page, turn);
+    shown.set(turn.id, article);
+    list.insertBefore(article.element, shown.get(next?.id)?.element ?? null);
   }
 
   const end = page.store.turns.subscribe(draw);
@@ -45,9 +52,44 @@ export function createLog(page) {
     element: h("div", { class: "log" }, scroller, toEnd),
     destroy() {
       end();
+      filling.end();
       follow.destroy();
       empty?.destroy();
       for (const article of shown.values()) article.destroy();
+    },
+  };
+}
+
+/** Draws the first few of many at once and the others when the browser has time. */
+function createFilling() {
+  const later = globalThis.requestIdleCallback ?? ((run) => setTimeout(run, 0));
+  let waiting = [];
+  let placing = null;
+  let scheduled = false;
+
+  function goOn(idle) {
+    scheduled = false;
+    placing.around(() => {
+      do placing.place(waiting.shift());
+      while (waiting.length && idle?.timeRemaining() > SPARE_MS);
+    });
+    schedule();
+  }
+  function schedule() {
+    if (scheduled || waiting.length === 0) return;
+    scheduled = true;
+    later((idle) => (waiting.length ? goOn(idle) : (scheduled = false)), { timeout: 200 });
+  }
+  return {
+    /** Call `place` for each of `turns`, instead of what was still to be placed; the late ones inside `around`. */
+    begin(turns, place, around) {
+      turns.slice(0, AT_ONCE).forEach(place);
+      waiting = turns.slice(AT_ONCE);
+      placing = { place, around };
+      schedule();
+    },
+    end() {
+      waiting = [];
     },
   };
 }

@@ -38,7 +38,8 @@ export function createPopover(panel, side) {
 export function createMenu() {
   const element = h("div", { class: "menu", role: "menu", onkeydown: moveFocus });
   const popover = createPopover(element, "below");
-  const makeItem = ([label, run]) => h("button", { type: "button", role: "menuitem", onclick: () => choose(run) }, label);
+  const makeItem = ([label, run]) =>
+    h("button", { type: "button", role: "menuitem", onclick: () => choose(run) }, label);
   function choose(run) {
     element.hidePopover();
     run();

@@ -43,7 +43,9 @@ export function createKeeping({ store, library }, note) {
     if (file.size > MAX_FILE_BYTES) return say(t("history.badFile", { detail: t("history.tooLarge") }));
     try {
       const { added, known } = await library.bring(await file.text());
-      say([t("history.imported", { n: added }), known > 0 && t("history.known", { n: known })].filter(Boolean).join(" "));
+      say(
+        [t("history.imported", { n: added }), known > 0 && t("history.known", { n: known })].filter(Boolean).join(" "),
+      );
     } catch (error) {
       // What is not JSON and what is other JSON differ only in what can be said about it.
       if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;

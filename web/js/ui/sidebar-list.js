@@ -13,7 +13,10 @@ const MAX_TITLE = 200;
  */
 export function createList(page, menu, keeping) {
   const { store, library } = page;
-  const element = h("div", { class: "sidebar-list", onclick: (event) => event.target.closest("a") && page.leaveSidebar() });
+  const element = h("div", {
+    class: "sidebar-list",
+    onclick: (event) => event.target.closest("a") && page.leaveSidebar(),
+  });
   let wanted = null;
   let renaming = "";
 
@@ -47,6 +50,7 @@ export function createList(page, menu, keeping) {
       if (byKey) find(entry.id)?.querySelector("button").focus();
     });
     find(entry.id)?.replaceChildren(input);
+    input.focus();
     input.select();
   }
 
@@ -77,6 +81,8 @@ function createInput(title, done) {
     onkeydown: (event) => {
       if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
       event.stopPropagation();
+      // Else the button that gets the focus is pressed by the same key.
+      event.preventDefault();
       end(event.key === "Enter" ? input.value : "", true);
     },
   });

@@ -30,7 +30,12 @@ export function chooseVoice(voices, language) {
 /** A button that reads the answer of `turn` and, pressed again, stops; hidden without a voice. */
 export function createSpeaker(turn) {
   const label = h("span", {}, t("speech.read"));
-  const button = h("button", { type: "button", class: "action", hidden: true, onclick: toggle }, icon("speaker"), label);
+  const button = h(
+    "button",
+    { type: "button", class: "action", hidden: true, onclick: toggle },
+    icon("speaker"),
+    label,
+  );
   const speech = globalThis.speechSynthesis;
   if (!speech) return button;
   const language = turn.answer.value.language || currentLanguage();
