@@ -59,7 +59,8 @@ def _stemmer(language: str) -> Any:
 
 
 @lru_cache(maxsize=100_000)
-def _stem(word: str, language: str) -> str:
+def stem(word: str, language: str) -> str:
+    """A folded word's stem; one with a figure, or of an unknown language, as it is."""
     if language not in STEMMERS or any(c.isdigit() for c in word):
         return word
     with _STEMMING:
@@ -68,7 +69,7 @@ def _stem(word: str, language: str) -> str:
 
 def words(text: str, language: str) -> list[str]:
     """Folded, stemmed words in order, with repetitions. An unknown language is not stemmed."""
-    return [_stem(word, language) for word in _WORD.findall(fold(text))]
+    return [stem(word, language) for word in _WORD.findall(fold(text))]
 
 
 def grams(text: str) -> list[str]:

@@ -126,11 +126,11 @@ class Chunker:
     def make_windows(self, chunk: Chunk, title: str, language: str) -> list[Window]:
         """The chunk's windows, each with a prefix of at most PREFIX_TOKENS tokens."""
         prefix = self._prefix(title, chunk.heading)
-        stretches = self._windows.split_text(_clean(chunk.text)) or [""]
+        stretches = self._windows.split_text(clean(chunk.text)) or [""]
         return [_make_window(chunk, n, f"{prefix}{text}", language) for n, text in enumerate(stretches)]
 
     def _prefix(self, title: str, heading: str) -> str:
-        parts = [part for part in map(_clean, (title, *heading.split(HEADING_JOIN))) if part]
+        parts = [part for part in map(clean, (title, *heading.split(HEADING_JOIN))) if part]
         # The innermost heading says most about a passage, the title next; what lies between goes first.
         for kept in (parts, [parts[0], parts[-1]], [parts[-1]]) if parts else ():
             prefix = ". ".join(dict.fromkeys(kept)) + "\n"
@@ -169,7 +169,7 @@ def _extend(trail: list[tuple[int, str]], section: str) -> list[tuple[int, str]]
 def _leading_headings(section: str) -> list[tuple[int, str]]:
     found, at = [], 0
     while match := _HEADING.match(section, at):
-        found.append((len(match[1]), _clean(_drop_closing(match[2]))[:MAX_HEADING_CHARS]))
+        found.append((len(match[1]), clean(_drop_closing(match[2]))[:MAX_HEADING_CHARS]))
         at = match.end() + len(section[match.end() :]) - len(section[match.end() :].lstrip())
     return found
 
@@ -191,7 +191,7 @@ def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Without Markdown's marks, NFKC-normalised: for searching only, never shown."""
     return re.sub(r"[ \t]{2,}", " ", normalise(_MARKUP.sub(" ", text))).strip()
 

@@ -148,31 +148,58 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class PageTerms:
+    """A page as a whole, as searches see it: terms joined by spaces. `head` are 4-grams of its beginning."""
+
+    page: int
+    words: str
+    grams: str
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """Everything of one document at one version. `vectors[i]` belongs to `windows[i]`.
 
-    Without `vectors` its windows are found by words and grams only.
+    Without `vectors` its windows are found by words and grams only. A page that has no window is
+    not found, whatever its terms.
     """
 
     pages: Sequence[Page]
     chunks: Sequence[Chunk]
     windows: Sequence[Window]
     vectors: Vector | None
+    page_terms: Sequence[PageTerms] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Restricts a search; an empty field restricts nothing."""
+    """Restricts a search in every view; an empty field or a 0 restricts nothing."""
 
     documents: tuple[str, ...] = ()
+    """Ids."""
+    languages: tuple[str, ...] = ()
+    """Of documents, ISO 639-1."""
+    first_page: int = 0
+    last_page: int = 0
+    """Inclusive."""
+    added_from: float = 0.0
+    added_until: float = 0.0
+    """When documents were added, in seconds since the epoch; from is inclusive, until is not."""
+
+    @property
+    def choose_documents(self) -> bool:
+        """Whether some documents are left out as a whole."""
+        return bool(self.documents or self.languages or self.added_from or self.added_until)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     """What a store is asked, already embedded and analysed.
 
-    `words` and `grams` are distinct terms without the index's common ones. A view whose input
-    is empty (or a `vector` that is None) is not searched. At most `limit` windows a view.
+    `words` and `grams` are distinct terms without the index's common ones; windows and whole pages
+    are searched for them. A view whose input is empty (or a `vector` that is None) is not searched.
+    At most `limit` windows or pages a view.
     """
 
     vector: Vector | None
@@ -186,20 +213,28 @@ class SearchQuery:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One window found by one view. Vector scores are raw cosines, the others BM25, higher better."""
+    """One window found by one view, or the first window of a page that was found as a whole.
+
+    Vector scores are raw cosines, the others BM25, higher better.
+    """
 
     window_id: str
     chunk_id: str
     score: float
+    document_id: str = ""
+    page: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What each view found, best first."""
+    """What each view found, best first: the first three windows, the others pages."""
 
     vector: Sequence[Candidate] = ()
     words: Sequence[Candidate] = ()
     grams: Sequence[Candidate] = ()
+    page_words: Sequence[Candidate] = ()
+    page_grams: Sequence[Candidate] = ()
+    heads: Sequence[Candidate] = ()
 
 
 @dataclass(frozen=True, slots=True)

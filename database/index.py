@@ -1,5 +1,6 @@
 """What made an index, and whether the settings still ask for the same."""
 
+import asyncio
 from dataclasses import replace
 
 from database import analysis, chunking
@@ -8,8 +9,8 @@ from database.embedders import Embedder
 from database.errors import IndexMismatch
 from database.stores import Generation, Store
 
-SCHEMA = 1
-"""Changes when the stores' layout changes."""
+SCHEMA = 2
+"""Changes when the stores' layout changes, or what they hold of a page. 2: pages are found as a whole."""
 SAMPLE = 5000
 """Windows looked at to find the common terms."""
 
@@ -84,8 +85,8 @@ async def describe_index(generation: Generation, record: IndexRecord) -> None:
     described = replace(
         record,
         languages=tuple(sorted(languages)),
-        common_words=analysis.find_common([w.words for w in sample]),
-        common_grams=analysis.find_common([w.grams for w in sample]),
+        common_words=await asyncio.to_thread(analysis.find_common, [w.words for w in sample]),
+        common_grams=await asyncio.to_thread(analysis.find_common, [w.grams for w in sample]),
         settled=True,
     )
     await generation.write_index(described)

@@ -1,29 +1,25 @@
-"""A question to the passages that answer it: embed, analyse, search three views, sum the scores."""
+"""A question to the passages that answer it: embed, analyse, search the views, sum the scores."""
 
-import asyncio
-import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from database.analysis import detect_language, grams, normalise, query_terms, words
 from database.context import SPARE, assemble
-from database.documents import Candidate, Candidates, Filters, Hit, IndexRecord, SearchQuery
+from database.documents import Document, Filters, Hit, IndexRecord, SearchQuery
 from database.embedders import Embedder
 from database.errors import StoreError
+from database.fusion import PAGE_VIEWS, WINDOW_VIEWS, Ranked, fuse
 from database.index import check_index
-from database.relevance import is_relevant, measure_coverage
+from database.relevance import is_relevant
 from database.rerankers import CANDIDATES as RERANKED
 from database.rerankers import Reranker, rerank
 from database.stores import Store
-
-WEIGHTS: Mapping[str, float] = {"words": 0.5, "grams": 0.5, "vector": 0.8}
-"""Weight of each view in a passage's score. Measured on five question sets in pt, en and fr: sums
-of scores beat sums of ranks, and two lexical views beat one."""
+from database.titles import match_titles
 
 FEW_WORDS, FREQUENT = 4, ("pt", "en")
 CANDIDATES = 200
-"""Windows that each view may contribute."""
+"""Windows or pages that each view may contribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,33 +31,6 @@ class Found:
     language: str
     hits: Sequence[Hit]
     relevant: bool = True
-
-
-def fuse(candidates: Candidates, weights: Mapping[str, float] = WEIGHTS) -> list[tuple[str, float, dict[str, float]]]:
-    """Chunk ids with score (0 to 1) and its parts, best first, ties by id.
-
-    A chunk's part in a view is its best window's score over the view's best; one that the view did
-    not find has 0 there.
-    """
-    parts: dict[str, dict[str, float]] = {}
-    for view in weights:
-        for chunk_id, score in _best_windows(getattr(candidates, view)).items():
-            parts.setdefault(chunk_id, {})[view] = score
-    total = sum(weights.values())
-    scored = [
-        (chunk_id, sum(weights[view] * score for view, score in views.items()) / total, views)
-        for chunk_id, views in parts.items()
-    ]
-    return sorted(scored, key=lambda row: (-row[1], row[0]))
-
-
-def _best_windows(found: Sequence[Candidate]) -> dict[str, float]:
-    """Each chunk's best score over the best of all; nothing when no score is positive."""
-    best: dict[str, float] = {}
-    for candidate in found:
-        best[candidate.chunk_id] = max(candidate.score, best.get(candidate.chunk_id, -math.inf))
-    top = max(best.values(), default=0)
-    return {chunk_id: max(score, 0) / top for chunk_id, score in best.items()} if top > 0 else {}
 
 
 class Retriever:
@@ -104,18 +73,28 @@ class Retriever:
         await check_index(self._store, record, self._embedder)
         query = await self._analyse(question, record, filters)
         looked_at = max(top_k, RERANKED) if self._reranker else top_k
-        ranked = fuse(await self._store.search(query))[:looked_at]
-        chunks = await self._store.get_chunks([chunk_id for chunk_id, _, _ in ranked])
-        ids = dict.fromkeys(chunk.document_id for chunk in chunks)
-        found = await asyncio.gather(*map(self._store.get_document, ids))
-        documents = {d.id: d for d in found if d is not None and d.searchable}
+        ranked, documents = await self._rank(question, query, record)
+        chunks = await self._store.get_chunks([chunk_id for chunk_id, _, _ in ranked[:looked_at]])
         scores = {chunk_id: (score, parts) for chunk_id, score, parts in ranked}
         hits = [Hit(c, documents[c.document_id], *scores[c.id]) for c in chunks if c.document_id in documents]
         if self._reranker:
             hits = (await rerank(self._reranker, question, hits))[:top_k]
         language = _answer_language(question, record)
-        relevant = is_relevant(measure_coverage(query, hits), language, record.languages)
+        relevant = is_relevant(query, hits, language)
         return Found(question, language, hits, relevant)
+
+    async def _rank(
+        self, question: str, query: SearchQuery, record: IndexRecord
+    ) -> tuple[list[Ranked], dict[str, Document]]:
+        """Every chunk found, best first, and the documents that they belong to."""
+        candidates = await self._store.search(query)
+        views = [getattr(candidates, view) for view in (*WINDOW_VIEWS, *PAGE_VIEWS)]
+        ids = dict.fromkeys(candidate.document_id for view in views for candidate in view)
+        documents = {d.id: d for d in await self._store.get_documents([*ids]) if d.searchable}
+        language = detect_language(question, record.languages)
+        titles = match_titles(question, language, [*documents.values()], record.common_words)
+        unembedded = {d.id for d in documents.values() if d.state != "ready"}
+        return fuse(candidates, titles, unembedded), documents
 
     async def _analyse(self, question: str, record: IndexRecord, filters: Filters) -> SearchQuery:
         # Stemmed as the documents are: a Portuguese question to English documents meets English stems.

@@ -1,86 +1,20 @@
 """Questions find the passages that answer them: scores are summed, views forgive, filters hold."""
 
-import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from database.analysis import find_common
 from database.chunking import Chunker, make_windows
-from database.documents import Candidate, Candidates, Contents, Document, Filters, IndexRecord, Name, Page
+from database.documents import Contents, Document, Filters, IndexRecord, Name, Page
 from database.embedders.minilm import MiniLMEmbedder
 from database.errors import IndexMismatch, StoreError
+from database.fusion import WEIGHTS
 from database.index import check_dimension, check_record, make_record
-from database.retrieval import WEIGHTS, Retriever, _answer_language, fuse
+from database.retrieval import Retriever, _answer_language
 from database.stores.sqlite import SqliteStore
-
-# Summing up
-
-SCORES = st.floats(-1, 50, allow_nan=False).map(lambda score: round(score, 3))
-VIEW = st.lists(st.builds(Candidate, st.uuids().map(str), st.sampled_from("abcdef"), SCORES), max_size=12)
-VIEWS = st.builds(Candidates, VIEW, VIEW, VIEW)
-
-
-def make_view(**scores: float) -> list[Candidate]:
-    """One window for each chunk."""
-    return [Candidate(f"window of {chunk}", chunk, score) for chunk, score in scores.items()]
-
-
-@given(VIEWS)
-def test_scores_are_shares_and_in_order(candidates: Candidates) -> None:
-    ranked = fuse(candidates)
-    assert ranked == sorted(ranked, key=lambda row: (-row[1], row[0]))
-    assert len({chunk_id for chunk_id, _, _ in ranked}) == len(ranked)
-    for _, score, parts in ranked:
-        assert 0 <= score <= 1 + 1e-9 and all(0 <= part <= 1 for part in parts.values())
-        total = sum(WEIGHTS[view] * part for view, part in parts.items()) / sum(WEIGHTS.values())
-        assert score == pytest.approx(total)
-
-
-@given(VIEWS, st.randoms(use_true_random=False))
-def test_the_order_of_candidates_does_not_matter(candidates: Candidates, chance: random.Random) -> None:
-    views = {view: list(getattr(candidates, view)) for view in WEIGHTS}
-    for view in views.values():
-        chance.shuffle(view)
-    assert fuse(Candidates(**views)) == fuse(candidates)
-
-
-@given(VIEWS)
-def test_each_view_gives_its_best_chunk_a_whole_part(candidates: Candidates) -> None:
-    parts = {chunk_id: parts for chunk_id, _, parts in fuse(candidates)}
-    for view in WEIGHTS:
-        best = max(getattr(candidates, view), key=lambda c: c.score, default=None)
-        if best is not None and best.score > 0:
-            assert max(p.get(view, 0) for p in parts.values()) == parts[best.chunk_id][view] == 1
-
-
-def test_the_parts_are_weighted_and_summed() -> None:
-    ranked = fuse(Candidates(make_view(a=0.8, b=0.4), make_view(a=3, c=6), make_view(b=2)))
-    assert ranked == [
-        ("a", pytest.approx((0.8 * 1 + 0.5 * 0.5) / 1.8), {"words": 0.5, "vector": 1}),
-        ("b", pytest.approx((0.8 * 0.5 + 0.5 * 1) / 1.8), {"grams": 1, "vector": 0.5}),
-        ("c", pytest.approx(0.5 / 1.8), {"words": 1}),
-    ]
-
-
-def test_a_chunk_counts_by_its_best_window() -> None:
-    view = [Candidate("1", "a", 1), Candidate("2", "b", 3), Candidate("3", "a", 4), Candidate("4", "a", 2)]
-    assert fuse(Candidates(words=view)) == fuse(Candidates(words=make_view(a=4, b=3)))
-
-
-def test_ties_go_by_id() -> None:
-    assert [chunk_id for chunk_id, _, _ in fuse(Candidates(words=make_view(c=2, a=2, b=2)))] == ["a", "b", "c"]
-
-
-def test_a_view_without_a_positive_score_counts_for_nothing() -> None:
-    assert fuse(Candidates(make_view(a=-0.2, b=-0.1))) == []
-    assert fuse(Candidates(make_view(a=-0.2, b=-0.1), make_view(a=1))) == fuse(Candidates(words=make_view(a=1)))
-    assert dict(fuse(Candidates(make_view(a=-0.2, b=0.1)))[1][2]) == {"vector": 0}
-
 
 # Searching a store
 

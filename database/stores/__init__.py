@@ -49,7 +49,7 @@ class Generation(Protocol):
 
 
 class Store(Generation, Protocol):
-    """Documents, pages, chunks and windows, and the three views that search the windows.
+    """Documents, pages, chunks and windows, and the views that search windows and pages.
 
     A document's record is the commit: searches and reads see only windows, chunks and pages of
     the version that its record names, and only of documents with a visible name. All methods may
@@ -77,6 +77,9 @@ class Store(Generation, Protocol):
     async def get_document(self, document_id: str) -> Document | None:
         """One document by id."""
 
+    async def get_documents(self, document_ids: Sequence[str]) -> list[Document]:
+        """Those of these documents that there are, ordered by id."""
+
     async def put_names(self, document_id: str, names: Sequence[Name]) -> Document | None:
         """Give a document these names and nothing else, whatever is being published meanwhile; its
         record, or None when there is none."""
@@ -94,7 +97,8 @@ class Store(Generation, Protocol):
         """Published chunks in the order asked; unknown ids are left out."""
 
     async def search(self, query: SearchQuery) -> Candidates:
-        """Each view's best windows of visible, published documents, best first, ties by id."""
+        """Each view's best windows, or pages by their first windows, of visible, published documents
+        that the filters leave, best first, ties by window id."""
 
     async def read_vectors(self, document_id: str) -> dict[str, Vector]:
         """The vectors of a document's windows by their texts."""

@@ -51,7 +51,12 @@ class VectorMatrix:
         return VectorRows(self.ids[start:end], self._chunks[start:end], pages, self._vectors[start:end])
 
     def search(
-        self, vector: Vector, limit: int, documents: Sequence[str] | None = None, first: int = 0, last: int | None = None
+        self,
+        vector: Vector,
+        limit: int,
+        documents: Sequence[str] | None = None,
+        first: int = 0,
+        last: int | None = None,
     ) -> list[Candidate]:
         """The best `limit` windows by cosine, of these documents and pages only, ties by id."""
         places = self._places(documents, first, last)

@@ -105,6 +105,10 @@ class MongoStore:
         """Write a record alone."""
         await (await self._answering()).put_document(document)
 
+    async def get_documents(self, document_ids: Sequence[str]) -> list[Document]:
+        """Some records, by id."""
+        return await (await self._answering()).get_documents(document_ids)
+
     async def put_names(self, document_id: str, names: Sequence[Name]) -> Document | None:
         """Replace a record's names."""
         return await (await self._answering()).put_names(document_id, names)
@@ -132,7 +136,7 @@ class MongoStore:
         return await self._read(lambda shelf: ContentsRows(self._connection, shelf).get_chunks(chunk_ids))
 
     async def search(self, query: SearchQuery) -> Candidates:
-        """Search the three views, all of the same moment."""
+        """Search the views, all of the same moment."""
 
         async def search(shelf: Shelf) -> Candidates:
             if query.generation not in (0, shelf.generation):

@@ -11,7 +11,8 @@ from database.documents import Chunk, Contents, Document, Page, Vector, Window
 from database.stores import mongo_rows as rows
 from database.stores.mongo_client import Connection
 from database.stores.mongo_rows import Row, Shelf
-from database.stores.mongo_search import TRIES, read_releases
+from database.stores.mongo_scope import read_releases
+from database.stores.mongo_search import TRIES
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection

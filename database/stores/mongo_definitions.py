@@ -8,19 +8,24 @@ from database.stores.mongo_rows import Row
 VECTOR_INDEX = "vector_index"
 TEXT_INDEX = "text_index"
 SIMILARITY = "cosine"
-FILTER_PATHS = ("document_id", "release", "last")
+FILTER_PATHS = ("document_id", "release", "last", "page", "language", "added_at")
 
 # Terms come analysed, so the index only splits at spaces; positions are of no use and not kept.
 _TERMS = {"type": "string", "analyzer": "lucene.whitespace", "indexOptions": "freqs", "store": False}
 _TOKEN = {"type": "token"}
+_NUMBER = {"type": "number"}
+TERM_PATHS = ("words", "grams", "page_words", "page_grams", "heads")
+"""The last three stand in the rows of pages' first windows only, so that their BM25 counts pages."""
 TEXT_DEFINITION: Row = {
     "mappings": {
         "dynamic": False,
         "fields": {
-            "words": _TERMS,
-            "grams": _TERMS,
+            **dict.fromkeys(TERM_PATHS, _TERMS),
             "document_id": _TOKEN,
             "release": _TOKEN,
+            "language": _TOKEN,
+            "page": _NUMBER,
+            "added_at": _NUMBER,
             "last": {"type": "boolean"},
         },
     }

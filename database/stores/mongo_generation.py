@@ -13,7 +13,7 @@ from database.stores.mongo_contents import ContentsRows
 from database.stores.mongo_errors import REBUILD
 from database.stores.mongo_index import SearchIndexes
 from database.stores.mongo_rows import Shelf
-from database.stores.mongo_search import read_releases
+from database.stores.mongo_scope import read_releases
 
 INDEXES = {
     "documents": ("searchable",),
@@ -69,8 +69,14 @@ class MongoGeneration:
 
     async def get_document(self, document_id: str) -> Document | None:
         """One record."""
-        found = await self._connection.find("documents", {"_id": document_id})
-        return rows.read_document(found[0], self.shelf) if found else None
+        found = await self.get_documents([document_id])
+        return found[0] if found else None
+
+    async def get_documents(self, document_ids: Sequence[str]) -> list[Document]:
+        """Some records, by id."""
+        query = {"_id": {"$in": list(document_ids)}}
+        found = await self._connection.find("documents", query, sort=[("_id", 1)])
+        return [rows.read_document(row, self.shelf) for row in found]
 
     async def put_document(self, document: Document) -> None:
         """Write what it has of a document."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from database.documents import Chunk, Contents, Document, IndexRecord, Name, Page, Window
+from database.documents import Chunk, Contents, Document, IndexRecord, Name, Page, PageTerms, Window
 from database.stores.generations import carry_over
 
 Row = dict[str, Any]
@@ -133,6 +133,7 @@ def window_metadata(document: Document, contents: Contents) -> list[Row]:
     if contents.vectors is not None:
         findable = np.flatnonzero(np.any(contents.vectors, axis=1))
     last = int(findable[-1]) if len(findable) else -1
+    of_pages = {terms.page: terms for terms in contents.page_terms}
     return [
         {
             "window_id": window.id,
@@ -142,11 +143,18 @@ def window_metadata(document: Document, contents: Contents) -> list[Row]:
             "language": window.language,
             "words": window.words,
             "grams": window.grams,
+            **_page_fields(of_pages.pop(window.page, None)),
+            "added_at": document.added_at,
             "last": number == last,
             "embedded": embedded,
         }
         for number, window in enumerate(contents.windows)
     ]
+
+
+def _page_fields(terms: PageTerms | None) -> Row:
+    """A page's own terms, which stand in the row of its first window."""
+    return {"page_words": terms.words, "page_grams": terms.grams, "heads": terms.head} if terms else {}
 
 
 def plain_rows(document: Document, contents: Contents) -> list[Row]:

@@ -93,8 +93,12 @@ class SqliteStore:
 
     async def get_document(self, document_id: str) -> Document | None:
         """One record."""
-        found = await self.run(self.file.read_documents, document_id)
+        found = await self.get_documents([document_id])
         return found[0] if found else None
+
+    async def get_documents(self, document_ids: Sequence[str]) -> list[Document]:
+        """Some records, by id."""
+        return await self.run(self.file.read_documents, document_ids)
 
     async def put_document(self, document: Document) -> None:
         """Write a record alone."""
@@ -125,7 +129,7 @@ class SqliteStore:
         return await self.run(self.file.get_chunks, chunk_ids)
 
     async def search(self, query: SearchQuery) -> Candidates:
-        """Search the three views, all of the same moment."""
+        """Search the views, all of the same moment."""
         return await self.run(self.file.search, query)
 
     async def sample_windows(self, limit: int) -> list[Window]:
@@ -146,10 +150,14 @@ class SqliteStore:
 
     async def open_next(self, record: IndexRecord) -> Generation:
         """The next generation, as a killed rebuilding left it or empty."""
-        return SqliteGeneration(self, await self.run(self.file.open_next, record))
+        await self.drop_old()
+        generation = SqliteGeneration(self, await self.run(self.file.open_next, record))
+        await self.drop_old()
+        return generation
 
     async def switch(self) -> None:
         """Let the next generation answer, by one transaction."""
+        await self.drop_old()
         await self.run(self.file.switch)
 
     async def drop_old(self) -> bool:

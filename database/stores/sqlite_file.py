@@ -1,5 +1,6 @@
 """The embedded store's file: transactions, snapshots and the matrix beside it. Blocking; any thread."""
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -103,9 +104,12 @@ class IndexFile:
         with self._transaction() as db:
             put_meta(db, record)
 
-    def read_documents(self, document_id: str | None = None) -> list[Document]:
-        """All records by id, or the one asked for."""
-        rows = self._db.execute("SELECT record FROM documents WHERE ?1 IS NULL OR id = ?1 ORDER BY id", (document_id,))
+    def read_documents(self, document_ids: Sequence[str] | None = None) -> list[Document]:
+        """All records by id, or those asked for."""
+        query, asked = "SELECT record FROM documents", list[str]()
+        if document_ids is not None:
+            query, asked = f"{query} WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(document_ids))]
+        rows = self._db.execute(f"{query} ORDER BY id", asked)
         return [DOCUMENT.validate_json(row[0]) for row in rows]
 
     def put_document(self, document: Document) -> None:
@@ -116,7 +120,7 @@ class IndexFile:
     def put_names(self, document_id: str, names: Sequence[Name]) -> Document | None:
         """Replace a record's names; the record, or None."""
         with self._transaction() as db:
-            found = self.read_documents(document_id)
+            found = self.read_documents([document_id])
             if not found:
                 return None
             document = replace(found[0], names=tuple(names))

@@ -162,6 +162,7 @@ class _Searcher:
             "compound": self._compound,
             "equals": self._equals,
             "in": self._in,
+            "range": self._range,
         }
 
     def run(self, operator: Doc) -> dict[bytes, float]:
@@ -224,3 +225,12 @@ class _Searcher:
         keys = {order_key(value) for value in wanted}
         found = ((key, value_at(entry.doc, path)) for key, entry in self._entries.items())
         return {key: 1.0 for key, value in found if value is not MISSING and order_key(value) in keys}
+
+    def _range(self, spec: Doc) -> dict[bytes, float]:
+        path, bounds = spec["path"], {f"${name}": value for name, value in spec.items() if name != "path"}
+        if not bounds or not set(bounds) <= {"$gt", "$gte", "$lt", "$lte"}:
+            raise mongot_error('"range" must contain at least one of [gt, gte, lt, lte]')
+        if not self._mapped(path, "number"):
+            return {}
+        found = {key for key, entry in self._entries.items() if matches(entry.doc, {path: bounds})}
+        return dict.fromkeys(found, 1.0)

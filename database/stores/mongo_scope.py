@@ -1,0 +1,102 @@
+"""Which rows of MongoDB's contents a search may see, and what it asks of both search indexes for that.
+
+The rule that only rows of the release that a document's record names are found goes into the
+query where that can be exact: with up to `MAX_RELEASES` documents a `$in` over their releases. So
+rows that mongot still holds although they were replaced, hidden or removed never take up places.
+Beyond that the query leaves out hidden documents, fetches twice as many rows as asked, and drops
+those whose release is not the document's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from database.documents import Filters
+from database.stores.mongo_client import Connection
+from database.stores.mongo_rows import Row, Shelf
+
+MAX_RELEASES = 1000
+EXACT_WINDOWS = 10_000
+"""Up to so many windows every vector is compared: no slower, and nothing is missed."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a search may see. `releases` (by document) are all of them when `complete`."""
+
+    releases: Mapping[str, str]
+    complete: bool
+    exact: bool
+    filters: Filters
+    hidden: tuple[str, ...] = ()
+
+    def vector_filter(self) -> Row:
+        """For `$vectorSearch`."""
+        conditions: list[Row] = [{path: {"$in": values}} for path, values in self._sets().items()]
+        conditions += [{path: _operators("$", bounds)} for path, bounds in self._ranges().items()]
+        if self.hidden:
+            conditions.append({"document_id": {"$nin": list(self.hidden)}})
+        return {"filter": {"$and": conditions}} if conditions else {}
+
+    def text_clauses(self) -> Row:
+        """For `$search`'s compound operator."""
+        clauses: list[Row] = [{"in": {"path": path, "value": values}} for path, values in self._sets().items()]
+        clauses += [{"range": {"path": path, **_operators("", bounds)}} for path, bounds in self._ranges().items()]
+        hidden = {"mustNot": [{"in": {"path": "document_id", "value": list(self.hidden)}}]} if self.hidden else {}
+        return {**({"filter": clauses} if clauses else {}), **hidden}
+
+    def _sets(self) -> dict[str, list[str]]:
+        if self.complete:
+            return {"release": list(self.releases.values())}
+        return {"language": list(self.filters.languages)} if self.filters.languages else {}
+
+    def _ranges(self) -> dict[str, Row]:
+        """Bounds by path. Of complete releases those of documents are met already."""
+        chosen = self.filters
+        ranges: dict[str, Row] = {"page": {"gte": chosen.first_page or None, "lte": chosen.last_page or None}}
+        if not self.complete:
+            ranges["added_at"] = {"gte": chosen.added_from or None, "lt": chosen.added_until or None}
+        given = {path: {name: value for name, value in b.items() if value is not None} for path, b in ranges.items()}
+        return {path: bounds for path, bounds in given.items() if bounds}
+
+
+def _operators(sign: str, bounds: Mapping[str, float]) -> Row:
+    return {f"{sign}{name}": value for name, value in bounds.items()}
+
+
+async def read_releases(connection: Connection, shelf: Shelf, document_ids: Sequence[str]) -> dict[str, str]:
+    """Of these documents those that may be seen, with the release that counts."""
+    query, field = {"_id": {"$in": list(document_ids)}, **shelf.seen}, shelf.name("release")
+    rows = await connection.find("documents", query, projection={field: 1})
+    return {row["_id"]: row[field] for row in rows}
+
+
+async def read_scope(connection: Connection, shelf: Shelf, filters: Filters) -> Scope:
+    """What may be seen now of what `filters` leave."""
+    release, count = shelf.name("release"), shelf.name("window_count")
+    limit = 0 if filters.documents else MAX_RELEASES + 1
+    query = {**shelf.seen, **_chosen(shelf, filters)}
+    rows = await connection.find("documents", query, projection={release: 1, count: 1}, limit=limit)
+    releases = {row["_id"]: row[release] for row in rows}
+    # A filter leaves few of the neighbours that an approximate search would look at.
+    exact = filters != Filters()
+    if filters.documents or len(rows) <= MAX_RELEASES:
+        few = sum(row[count] for row in rows) < EXACT_WINDOWS
+        return Scope(releases, complete=True, exact=few or exact, filters=filters)
+    unseen = [{"hidden": True}, {shelf.name("searchable"): False}]
+    query = {"$or": unseen, release: {"$nin": ["", None]}}
+    hidden = await connection.find("documents", query, projection=["_id"], limit=MAX_RELEASES)
+    return Scope(releases, complete=False, exact=exact, filters=filters, hidden=tuple(row["_id"] for row in hidden))
+
+
+def _chosen(shelf: Shelf, filters: Filters) -> Row:
+    """The documents that `filters` leave, as a query."""
+    record = shelf.name("record")
+    chosen: Row = {}
+    if filters.documents:
+        chosen["_id"] = {"$in": list(filters.documents)}
+    if filters.languages:
+        chosen[f"{record}.language"] = {"$in": list(filters.languages)}
+    added = {"$gte": filters.added_from or None, "$lt": filters.added_until or None}
+    if bounds := {name: value for name, value in added.items() if value is not None}:
+        chosen[f"{record}.added_at"] = bounds
+    return chosen

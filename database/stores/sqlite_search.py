@@ -1,0 +1,96 @@
+"""The views of the embedded store: what each finds, and what filters leave of it."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from database.documents import Candidate, Candidates, Filters, SearchQuery
+from database.errors import StoreError
+from database.stores.matrix import VectorMatrix
+from database.stores.sqlite_rows import SEEN
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a search may see: `documents` by id, or all when None, and their pages from `first` to `last`."""
+
+    documents: tuple[str, ...] | None
+    first: int
+    last: int | None
+
+    def condition(self) -> tuple[str, list[object]]:
+        """The same in SQL about a row `w` of windows, with its parameters."""
+        parts, parameters = [], list[object]()
+        if self.documents is not None:
+            parts.append("w.document_id IN (SELECT value FROM json_each(?))")
+            parameters.append(json.dumps(self.documents))
+        if self.first > 1:
+            parts.append("w.page >= ?")
+            parameters.append(self.first)
+        if self.last is not None:
+            parts.append("w.page <= ?")
+            parameters.append(self.last)
+        return "".join(f" AND {part}" for part in parts), parameters
+
+
+def read_scope(db: sqlite3.Connection, filters: Filters) -> Scope:
+    """What `filters` leave."""
+    documents = _choose_documents(db, filters) if filters.choose_documents else None
+    return Scope(documents, filters.first_page, filters.last_page or None)
+
+
+def _choose_documents(db: sqlite3.Connection, filters: Filters) -> tuple[str, ...]:
+    conditions = {
+        "id IN (SELECT value FROM json_each(?))": json.dumps(filters.documents) if filters.documents else None,
+        "json_extract(record, '$.language') IN (SELECT value FROM json_each(?))": (
+            json.dumps(filters.languages) if filters.languages else None
+        ),
+        "json_extract(record, '$.added_at') >= ?": filters.added_from or None,
+        "json_extract(record, '$.added_at') < ?": filters.added_until or None,
+    }
+    asked = {condition: value for condition, value in conditions.items() if value is not None}
+    where = " AND ".join(["searchable", *asked])
+    return tuple(row[0] for row in db.execute(f"SELECT id FROM documents WHERE {where} ORDER BY id", [*asked.values()]))
+
+
+def search_views(db: sqlite3.Connection, matrix: VectorMatrix, query: SearchQuery) -> Candidates:
+    """What each view finds, all of the moment of the open transaction."""
+    scope = read_scope(db, query.filters)
+    return Candidates(
+        vector=_search_vectors(matrix, query, scope),
+        words=_search_terms(db, "words", query.words, query.limit, scope),
+        grams=_search_terms(db, "grams", query.grams, query.limit, scope),
+        page_words=_search_terms(db, "page_words", query.words, query.limit, scope),
+        page_grams=_search_terms(db, "page_grams", query.grams, query.limit, scope),
+        heads=_search_terms(db, "heads", query.grams, query.limit, scope),
+    )
+
+
+def _search_terms(
+    db: sqlite3.Connection, table: str, terms: Sequence[str], limit: int, scope: Scope
+) -> list[Candidate]:
+    """The best windows, or first windows of pages, by BM25 over a full-text table; ties by id."""
+    if not terms:
+        return []
+    wanted = " OR ".join('"{}"'.format(term.replace('"', '""')) for term in terms)
+    only, parameters = scope.condition()
+    rows = db.execute(
+        f"SELECT w.id, w.chunk_id, -f.rank, w.document_id, w.page "
+        f"FROM {table} f JOIN windows w ON w.rowid = f.rowid {SEEN} "
+        f"WHERE f.terms MATCH ?{only} ORDER BY f.rank LIMIT ?",
+        [wanted, *parameters, limit],
+    )
+    return sorted((Candidate(*row) for row in rows), key=lambda c: (-c.score, c.window_id))
+
+
+def _search_vectors(matrix: VectorMatrix, query: SearchQuery, scope: Scope) -> list[Candidate]:
+    """The best windows by cosine, ties by id."""
+    if query.vector is None:
+        return []
+    if matrix.ids and matrix.dimension != len(query.vector):
+        raise StoreError(
+            f"The index holds vectors of {matrix.dimension} dimensions, the question's has {len(query.vector)}. "
+            "Rebuild the index with this embedder: python database/main.py --reindex"
+        )
+    return matrix.search(query.vector, query.limit, scope.documents, scope.first, scope.last)
