@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from app.citations import find_citations
+from app.events import Check
 from app.figures import Figure, find_figures, is_found, read_evidence
 from app.names import NamedText, find_names, is_named
 from app.sentences import Sentence, Splitter
@@ -22,15 +23,6 @@ NAMING = frozenset(("pt", "en", "es", "fr", "it"))
 _NO_CLAIM = re.compile(r"\[\s*\d[\d\s,;]*\]|`[^`\n]*`|https?://\S+|\bn\.?[º°]\s*(?=\d)")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The verdict on one sentence: UTF-16 offsets `[start, end)` into the answer."""
-
-    start: int
-    end: int
-    supported: bool
-
-
 @dataclass(frozen=True)
 class Evidence:
     """What one source says, read when it is first cited."""
@@ -40,7 +32,8 @@ class Evidence:
     @cached_property
     def _text(self) -> str:
         document, chunk = self.hit.document, self.hit.chunk
-        return "\n".join((chunk.text, chunk.heading, document.title, document.name, str(chunk.page)))
+        shown = (chunk.text, self.hit.context, chunk.heading, document.title, document.name, str(chunk.page))
+        return "\n".join(shown)
 
     @cached_property
     def figures(self) -> list[Figure]:

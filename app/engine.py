@@ -10,6 +10,7 @@ from app.events import Service
 from app.llms import LLM
 from app.llms.extractive import ExtractiveLLM
 from app.llms.factory import Models, Route
+from app.llms.nothing import NothingFound
 from app.llms.ollama import describe_service
 from app.opening import Opening
 from app.settings import ServerSettings
@@ -44,6 +45,7 @@ class Engine:
         self.store = make_store(settings)
         self.embedder = make_embedder(settings)
         self.extractive = ExtractiveLLM(self.embedder, settings.num_ctx)
+        self.nothing_found = NothingFound(settings.num_ctx)
         self.models = Models(settings, self.extractive, gemini_channel=gemini_channel)
         self.originals = Originals(settings.data_dir / "files")
         self._reranker = make_reranker(settings)

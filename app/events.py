@@ -29,15 +29,29 @@ class Sources:
     hits: Sequence[Hit]
     rewritten_by: Literal["", "model", "rule"] = ""
     language: str = ""
+    relevant: bool = True
+    """False where the passages are merely the nearest ones and no model was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Whether what the sentence at `[start, end)` of the answer states stands in the passages it cites.
+    Offsets in UTF-16 units."""
+
+    start: int
+    end: int
+    supported: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """A piece of the answer. `line` is the upstream's own NDJSON line (without the line feed)
-    when it already has the shape of our wire, so that it can be passed on untouched."""
+    when it already has the shape of our wire, so that it can be passed on untouched. `checks` are those
+    of the sentences that this piece completes."""
 
     text: str
     line: bytes | None = None
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

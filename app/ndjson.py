@@ -4,10 +4,11 @@
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
-from app.events import Done, Event, Failed, Sources, Token
+from app.events import Check, Done, Event, Failed, Sources, Token
 from database.documents import Hit
 
 
@@ -28,10 +29,10 @@ def ollama_line(event: Event, opening: Sources) -> bytes:
     """The line of `event` for `POST /`, in an answer that began with `opening`."""
     model = opening.model
     match event:
-        case Token(line=bytes() as line):
+        case Token(line=bytes() as line, checks=()):
             return line + b"\n"
-        case Token(text=text):
-            return encode_line(_part(model, text))
+        case Token(text=text, checks=checks):
+            return encode_line(_part(model, text) | _describe_checks(checks))
         case Sources():
             return encode_line(_part(model, "") | describe_sources(event))
         case Done():
@@ -45,8 +46,8 @@ def ollama_line(event: Event, opening: Sources) -> bytes:
 def gemini_line(event: Event, opening: Sources) -> bytes:
     """The line of `event` for `POST /gemini`; every line has a `response`, the last one the sources, too."""
     match event:
-        case Token(text=text):
-            return encode_line({"response": text})
+        case Token(text=text, checks=checks):
+            return encode_line({"response": text} | _describe_checks(checks))
         case Sources():
             return encode_line({"response": ""})
         case Done():
@@ -63,6 +64,11 @@ def _part(model: str, content: str, done: bool = False) -> dict[str, Any]:
     return {"model": model, "created_at": now, "message": {"role": "assistant", "content": content}, "done": done}
 
 
+def _describe_checks(checks: Sequence[Check]) -> dict[str, Any]:
+    told = [{"start": c.start, "end": c.end, "supported": c.supported} for c in checks]
+    return {"checks": told} if told else {}
+
+
 def describe_sources(event: Sources) -> dict[str, Any]:
     """The fields that tell what was found."""
     return {
@@ -70,6 +76,7 @@ def describe_sources(event: Sources) -> dict[str, Any]:
         "query": event.query,
         "rewritten_by": event.rewritten_by,
         "language": event.language,
+        "relevant": event.relevant,
     }
 
 
@@ -83,6 +90,7 @@ def _describe_hit(number: int, hit: Hit) -> dict[str, Any]:
         "score": round(hit.score, 4),
         "text": hit.chunk.text,
         "chunk_id": hit.chunk.id,
+        "joined": list(hit.joined),
         "boxes": [[round(side, 1) for side in box] for box in hit.chunk.boxes],
         "parts": {view: round(part, 4) for view, part in hit.parts.items()},
     }

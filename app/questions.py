@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.grammar import GRAMMARS, Grammar
 from database.analysis import fold
+from database.grammar import GRAMMARS, Grammar
 
 FRAGMENT = 6
 """Words that a question without a word that asks may have to be a mere piece of one."""

@@ -104,7 +104,7 @@ def _join_tokens(events: Sequence[Event | None]) -> list[Event | None]:
     for event in events:
         last = joined[-1] if joined else None
         if isinstance(event, Token) and isinstance(last, Token):
-            joined[-1] = Token(last.text + event.text)
+            joined[-1] = Token(last.text + event.text, checks=last.checks + event.checks)
         else:
-            joined.append(Token(event.text) if isinstance(event, Token) else event)
+            joined.append(Token(event.text, checks=event.checks) if isinstance(event, Token) else event)
     return joined

@@ -105,7 +105,7 @@ async def test_filters_and_top_k_choose_the_sources(served: Served, library: Lib
     assert len((await ask(served, top_k=1)).lines[0]["sources"]) == 1
     nothing = await ask(served, filters={"documents": ["no such document"]})
     assert check_shape(nothing)["citations"] == [] and nothing.lines[0]["sources"] == []
-    assert nothing.text == "Os documentos carregados não têm nada que responda a esta pergunta."
+    assert nothing.text == "Não encontrei nada relevante sobre isso nos documentos."
 
 
 async def test_numbers_quoted_from_a_document_are_no_citations(served: Served, library: Library) -> None:
@@ -225,6 +225,38 @@ async def test_a_model_is_not_asked_when_nothing_was_found(chatting: Served, mod
     assert [line["model"] for line in lines] == ["extractive"] * len(lines)
     assert lines[0]["sources"] == [] and lines[-1]["citations"] == []
     assert not [path for path, _ in model.requests if path == "/api/chat"]
+
+
+async def test_a_model_is_not_asked_about_what_the_documents_do_not_hold(
+    chatting: Served, model: FakeOllama, library: Library
+) -> None:
+    unrelated = "Quantos gols marcou Pelé na Copa do Mundo realizada no México?"
+    answer = await ask(chatting, unrelated)
+    assert answer.lines[0]["relevant"] is False and answer.lines[0]["sources"]
+    assert answer.text.startswith("Não encontrei nada relevante") and "mais próximas" in answer.text
+    assert check_shape(answer)["citations"] == [] and not model.prompts
+    assert (await ask(chatting)).lines[0]["relevant"] is True
+    async with serve(library.data_dir, llm="auto", ollama_host=model.url, refuse_unrelated=False) as served:
+        assert (await ask(served, unrelated)).text == ANSWER
+
+
+async def test_sentences_are_checked_while_the_model_writes(chatting: Served, model: FakeOllama) -> None:
+    model.switches.answer = "O farol é de 1887 [1]. Foi Pedro Paiva em 1888 [1]. Gira"
+    answer = await ask(chatting)
+    told = [(n, check) for n, line in enumerate(answer.lines) for check in line.get("checks", [])]
+    assert [check for _, check in told] == [
+        {"start": 0, "end": 22, "supported": True},
+        {"start": 23, "end": 51, "supported": False},
+    ]
+    assert told[0][0] < told[1][0] < len(answer.lines) - 1
+    assert answer.text == model.switches.answer
+
+
+async def test_the_last_checks_come_before_the_end(chatting: Served, model: FakeOllama) -> None:
+    model.switches.answer = "O farol é de 1888 [1]"
+    *_, last, done = (await ask(chatting)).lines
+    assert last["message"]["content"] == "" and last["checks"] == [{"start": 0, "end": 21, "supported": False}]
+    assert done["done"] is True
 
 
 async def test_a_model_that_is_not_pulled(library: Library) -> None:

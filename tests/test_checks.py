@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.checks import Check, Checker
+from app.checks import Checker
+from app.events import Check
 from database.documents import Chunk, Document, Hit, Name
 
 PT = (

@@ -89,6 +89,7 @@ def test_the_first_line_describes_the_sources() -> None:
         "chunk_id": "c0",
         "boxes": [],
         "parts": {},
+        "joined": [],
     }
     assert (second["n"], second["score"], second["page"]) == (2, 0.9, 2)
 

@@ -48,7 +48,7 @@ async def _answer(request: web.Request, route: Route, encode: Encode) -> web.Str
         engine.models.require_key(route)
         question = make_question(asked, settings)
         async with running_beside(engine.choose_llm(route, asked.model)) as choosing:
-            events = answer(question, await engine.retriever(), choosing, engine.extractive, engine.services)
+            events = answer(question, await engine.retriever(), choosing, engine.nothing_found, engine.services)
             return await stream_events(request, events, encode, is_cross_origin(request))
     except asyncio.CancelledError:
         if not request.app[STOPPING].is_set():
@@ -85,7 +85,8 @@ def make_question(asked: AskRequest, settings: ServerSettings) -> Question:
     """The question of a request; TOP_K where it names no number of passages."""
     filters = Filters(documents=tuple(asked.filters.documents))
     limit_s = settings.rewrite_timeout_s if asked.rewrite else 0
-    return Question(asked.prompt, asked.top_k or settings.top_k, asked.turns, filters, limit_s)
+    top_k = asked.top_k or settings.top_k
+    return Question(asked.prompt, top_k, asked.turns, filters, limit_s, settings.refuse_unrelated)
 
 
 async def stop_answers(app: web.Application) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from app.events import Service, Token, Usage
 from app.llms import ChatRequest
+from app.llms.nothing import NOTHING
 from database.embedders import Embedder
 from database.extract import Sentence, choose_sentences, split_passages
 from database.tokens import estimate_tokens
@@ -27,15 +28,6 @@ HINT = {
     "de": "Für geschriebene Antworten: `ollama serve`, dann `ollama pull {model}`.",
     "it": "Per risposte scritte: `ollama serve`, poi `ollama pull {model}`.",
 }
-NOTHING = {
-    "pt": "Os documentos carregados não têm nada que responda a esta pergunta.",
-    "en": "The loaded documents hold nothing that answers this question.",
-    "es": "Los documentos cargados no contienen nada que responda a esta pregunta.",
-    "fr": "Les documents chargés ne contiennent rien qui réponde à cette question.",
-    "de": "Die geladenen Dokumente enthalten nichts, was diese Frage beantwortet.",
-    "it": "I documenti caricati non contengono nulla che risponda a questa domanda.",
-}
-
 _LIKE_A_CITATION = re.compile(r"\[([\d\s,;]+)\]")
 
 
