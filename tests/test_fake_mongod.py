@@ -186,6 +186,11 @@ def test_cursors_are_read_on_and_closed(server: FakeMongod, rows: Rows) -> None:
 def test_namespaces(rows: Rows) -> None:
     database = rows.database
     rows.create_index("a")
+    assert rows.index_information().keys() == {"_id_", "a_1"}
+    rows.drop_index("a_1")
+    assert rows.index_information().keys() == {"_id_"}
+    assert error_of(lambda: rows.drop_index("a_1")).code == 27
+    assert database["absent"].index_information() == {}
     database.create_collection("other")
     with pytest.raises(CollectionInvalid):
         database.create_collection("other")
