@@ -19,7 +19,7 @@ from database.settings import ROOT
 
 WEB_DIR = ROOT / "web"
 
-LANGUAGES = ("bash", "css", "java", "javascript", "json", "python", "r", "sql", "xml", "yaml")
+LANGUAGES = ("bash", "javascript", "json", "python", "sql", "xml", "yaml")
 """What code in answers is highlighted for; `web/js/render/highlight.js` names the same."""
 
 LIBRARIES: Mapping[str, str] = {

@@ -73,21 +73,12 @@ async def test_the_language_is_the_browsers_and_can_be_switched(
     await expect(page.locator(".empty h2")).to_have_text("¿Qué quieres saber?")
 
 
-async def test_the_documents_are_listed(open_page: OpenPage, server: Server) -> None:
-    page = await open_page(server.url)
-    await expect(page.locator(".loaded")).to_have_text("1 document, 6 pages.")
-    await page.get_by_role("button", name="1 document").click()
-    dialog = page.get_by_role("dialog")
-    await expect(dialog).to_contain_text("guia-do-acervo.pdf")
-    await page.keyboard.press("Escape")
-    await expect(dialog).to_be_hidden()
-
-
 async def test_an_empty_collection_says_how_to_fill_it(open_page: OpenPage, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     async with run_server(tmp_path / "data", tmp_path / "none", OLLAMA_HOST="http://127.0.0.1:9") as own:
         page = await open_page(own.url)
         await expect(page.get_by_role("heading", level=2)).to_have_text("No documents yet")
+        await expect(page.locator(".empty").get_by_role("button", name="Add PDFs")).to_be_visible()
         await expect(page.locator(".empty code")).to_have_text("make load")
 
 

@@ -1,19 +1,24 @@
 /** Wires the page: store, services, components, and the keys that belong to all of them. */
 
+import { createAdding } from "./adding.js";
 import { followAddress } from "./address.js";
+import { createCollection } from "./api/collection.js";
 import { createConversation } from "./api/conversation.js";
 import { createHistory } from "./api/history.js";
 import { createLibrary } from "./api/library.js";
 import { openMemory, openRows } from "./api/rows.js";
-import { listDocuments, readReadiness } from "./api/server.js";
+import { readReadiness } from "./api/server.js";
 import { preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n/index.js";
 import { createLayout } from "./layout.js";
 import { recall } from "./memory.js";
 import { loadLibraries } from "./render/markdown.js";
 import { createStore } from "./store.js";
 import { createComposer } from "./ui/composer.js";
+import { createChosen } from "./ui/documents-chosen.js";
+import { createUndo } from "./ui/documents-undo.js";
 import { createDocuments } from "./ui/documents.js";
 import { h } from "./ui/dom.js";
+import { createDrop } from "./ui/drop.js";
 import { createHeader } from "./ui/header.js";
 import { createLog } from "./ui/log.js";
 import { createMessage } from "./ui/message.js";
@@ -36,12 +41,16 @@ const [rows, libraries] = await Promise.all([
   loadLibraries(),
   useLanguage(preferredLanguage()),
 ]);
+const collection = createCollection(store);
+const adding = createAdding(store, collection.refresh);
 const history = createHistory(rows);
 const conversation = createConversation(store, { onGone: refreshReadiness, history });
 const page = {
   store,
   libraries,
   conversation,
+  collection,
+  adding,
   library: createLibrary(store, history, conversation),
   ...layout,
   startNew,
@@ -52,27 +61,31 @@ await followAddress(store, conversation, () => (store.message.value = "history.m
 mount();
 page.library.refresh().then(layout.restoreSidebar);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) layout.escape();
+  if (event.key === "Escape" && !event.defaultPrevented) layout.escape();
 });
 addEventListener("pagehide", conversation.flush);
 // Nobody listens to the answers of another conversation.
 store.conversation.subscribe(() => globalThis.speechSynthesis?.cancel());
 // What was loaded meanwhile shows when the person comes back to the page, and after each answer.
-document.addEventListener("visibilitychange", () => document.hidden || refreshDocuments());
-store.answering.subscribe((answering) => answering || refreshDocuments());
+document.addEventListener("visibilitychange", () => document.hidden || lookAtDocuments());
+store.answering.subscribe((answering) => answering || collection.refresh());
+void adding.resume();
 void refreshReadiness();
 
 /** Build every component from the store; the language is read while they are built. */
 function mount() {
   for (const component of mounted) component.destroy();
-  const documents = createDocuments(store);
+  const documents = createDocuments(page);
+  const chosen = createChosen(page);
+  const undo = createUndo(page);
+  const drop = createDrop(page);
   const composer = createComposer(page);
-  const header = createHeader({ ...page, showDocuments: documents.open });
+  const header = createHeader(page);
   const sidebar = createSidebar(page);
   const log = createLog(page);
   const message = createMessage(store);
   const panel = createPagePanel(page);
-  mounted = [header, sidebar, log, message, composer, panel, documents];
+  mounted = [header, sidebar, log, message, chosen, composer, panel, documents, undo, drop];
   root.replaceChildren(
     h("a", { class: "skip", href: "#question" }, t("app.skip")),
     header.element,
@@ -84,10 +97,13 @@ function mount() {
       log.element,
       page.libraries ? null : h("p", { class: "notice plain-notice" }, t("app.plain")),
       message.element,
+      chosen.element,
       composer.element,
     ),
     panel.element,
-    documents.element,
+    ...documents.elements,
+    undo.element,
+    drop.element,
   );
   composer.focus();
   layout.makeRoom();
@@ -106,15 +122,9 @@ async function changeLanguage(language) {
   document.getElementById("language").focus();
 }
 
-async function refreshDocuments() {
-  try {
-    const list = await listDocuments();
-    const { phase, list: shown } = store.documents.value;
-    if (phase === "loaded" && JSON.stringify(list) === JSON.stringify(shown)) return;
-    store.documents.value = { phase: "loaded", list };
-  } catch {
-    store.documents.value = { phase: "failed", list: [] };
-  }
+function lookAtDocuments() {
+  void collection.refresh();
+  void adding.resume();
 }
 
 /** Ask how the server is, and keep asking for as long as it is not ready. */
@@ -126,7 +136,7 @@ async function refreshReadiness() {
     store.readiness.value = "gone";
   }
   if (store.readiness.value.ready) {
-    if (store.documents.value.phase === "failed") void refreshDocuments();
+    if (store.documents.value.phase === "failed") lookAtDocuments();
     return;
   }
   readyTimer = setTimeout(refreshReadiness, RETRY_READY_MS);

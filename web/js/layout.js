@@ -20,11 +20,13 @@ export function createLayout(root, store) {
 
   function makeRoom() {
     const panel = Boolean(store.shown.value);
+    const documents = store.documentsOpen.value;
     const sidebar = store.sidebar.value;
     root.classList.toggle("with-panel", panel);
+    root.classList.toggle("with-documents", documents && !panel);
     root.classList.toggle("with-sidebar", sidebar);
     for (const part of root.querySelectorAll(":scope > :is(header, main, .scrim)")) {
-      part.inert = narrow.matches && (panel || sidebar) && !(sidebar && part.matches(".scrim"));
+      part.inert = narrow.matches && (panel || documents || sidebar) && !(sidebar && part.matches(".scrim"));
     }
   }
   const layout = {
@@ -60,15 +62,27 @@ export function createLayout(root, store) {
       else focusQuestion();
       opener = null;
     },
+    showDocuments() {
+      if (narrow.matches) setSidebar(false);
+      store.shown.value = null;
+      store.documentsOpen.value = true;
+      root.querySelector(".documents").focus();
+    },
+    hideDocuments() {
+      store.documentsOpen.value = false;
+      document.getElementById("show-documents").focus();
+    },
     /** Esc closes what lies on top. */
     escape() {
       if (narrow.matches && store.sidebar.value && !store.shown.value) layout.hideSidebar();
+      else if (store.documentsOpen.value && !store.shown.value) layout.hideDocuments();
       else layout.hideSource();
     },
   };
 
   store.shown.subscribe(makeRoom);
   store.sidebar.subscribe(makeRoom);
+  store.documentsOpen.subscribe(makeRoom);
   narrow.addEventListener("change", () => {
     if (narrow.matches) setSidebar(false);
     else layout.restoreSidebar();

@@ -55,6 +55,14 @@ export function createStore() {
     shown: signal(null),
     /** What is typed but not sent; survives a change of language. */
     draft: signal(""),
+    /** Files that are being added, as `transfers.js` describes them. */
+    transfers: signal([]),
+    /** How many of the files that were dropped last were left out, because they are no PDFs. */
+    leftOut: signal(0),
+    /** Documents that can still be brought back: {document, chosen, until: milliseconds, failed}. */
+    deleted: signal([]),
+    /** Whether the documents are shown. */
+    documentsOpen: signal(false),
   };
 }
 

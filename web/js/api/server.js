@@ -8,6 +8,26 @@ export async function listDocuments() {
   return body.documents ?? [];
 }
 
+/** DELETE /documents/{id} → until when it can be restored, in milliseconds by this machine's clock. */
+export async function deleteDocument(id) {
+  const response = await send(id, "", "DELETE");
+  const { undo_until } = await response.json();
+  // The server's clock may be another one; its header leaves out the part of a second.
+  const now = Date.parse(response.headers.get("Date")) || Date.now();
+  return Date.now() + undo_until * 1000 - now - 1000;
+}
+
+/** POST /documents/{id}/restore: a deleted document comes back. Rejects when it is too late. */
+export function restoreDocument(id) {
+  return send(id, "/restore", "POST");
+}
+
+async function send(id, what, method) {
+  const response = await fetch(`/documents/${encodeURIComponent(id)}${what}`, { method });
+  if (!response.ok) throw new Error(`${method} ${response.url}: ${response.status}`);
+  return response;
+}
+
 /** GET /ready → its report, also when that says "not ready" (503). Rejects when nothing answers. */
 export async function readReadiness() {
   const response = await fetch("/ready");

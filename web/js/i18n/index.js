@@ -52,12 +52,32 @@ export function formatNumber(value, options) {
 /** The day that begins at this moment: "Today", "Yesterday", or its date. */
 export function formatDay(day) {
   const days = countDays(day, Date.now());
-  const date = { weekday: "long", day: "numeric", month: "long", ...(days > 300 && { year: "numeric" }) };
+  const more = { ...(days < 7 && { weekday: "long" }), ...(days > 300 && { year: "numeric" }) };
   const words =
     days < 2
       ? new Intl.RelativeTimeFormat(tag, { numeric: "auto" }).format(-days, "day")
-      : new Intl.DateTimeFormat(tag, date).format(day);
+      : new Intl.DateTimeFormat(tag, { day: "numeric", month: "long", ...more }).format(day);
   return words.charAt(0).toLocaleUpperCase(tag) + words.slice(1);
+}
+
+/** The day of this moment, in seconds since 1970, as the language writes it. */
+export function formatDate(seconds) {
+  return new Intl.DateTimeFormat(tag, { dateStyle: "medium" }).format(seconds * 1000);
+}
+
+/** A number of bytes in kilobytes or megabytes. */
+export function formatBytes(bytes) {
+  const [value, unit] = bytes < 1_000_000 ? [Math.ceil(bytes / 1000), "kilobyte"] : [bytes / 1_000_000, "megabyte"];
+  return formatNumber(value, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 });
+}
+
+/** The name of the language with this ISO 639 code, or "" for what is no code. */
+export function formatLanguage(code) {
+  try {
+    return new Intl.DisplayNames(tag, { type: "language", fallback: "none" }).of(code) ?? "";
+  } catch {
+    return "";
+  }
 }
 
 function formatValue(value) {

@@ -1,7 +1,7 @@
 /** Colours code in finished answers. The highlighter is fetched when the first code needs it. */
 
 /** The languages that the server has; `app/handlers/page.py` names the same. */
-export const LANGUAGES = ["bash", "css", "java", "javascript", "json", "python", "r", "sql", "xml", "yaml"];
+export const LANGUAGES = ["bash", "javascript", "json", "python", "sql", "xml", "yaml"];
 
 const ALIASES = { sh: "bash", shell: "bash", js: "javascript", py: "python", html: "xml", yml: "yaml" };
 

@@ -1,49 +1,31 @@
-/** The list of what is loaded, in a dialog. */
+/** The drawer with the documents. What is in it is fetched when it is first opened. */
 
-import { fileAddress } from "../api/server.js";
 import { t } from "../i18n/index.js";
-import { addsToName } from "../store.js";
-import { h, iconButton } from "./dom.js";
+import { h } from "./dom.js";
 
-/** @param {ReturnType<import("../store.js").createStore>} store */
-export function createDocuments(store) {
-  const list = h("ul", { class: "document-list" });
-  const element = h(
-    "dialog",
-    { class: "documents", "aria-labelledby": "documents-title" },
-    h(
-      "div",
-      { class: "dialog-bar" },
-      h("h2", { id: "documents-title" }, t("documents.title")),
-      iconButton("close", t("panel.close"), () => element.close()),
-    ),
-    list,
-  );
-  const end = store.documents.subscribe((state) => {
-    list.replaceChildren(...describe(state));
-  });
-  return { element, open: () => element.showModal(), destroy: end };
-}
+/** @param {{store: object, adding: object, collection: object, hideDocuments: () => void}} page */
+export function createDocuments(page) {
+  const { store } = page;
+  const element = h("aside", { class: "documents", "aria-labelledby": "documents-title", hidden: true, tabindex: -1 });
+  // Outside of the drawer, so that it is heard also when that is closed.
+  const live = h("p", { class: "visually-hidden", "aria-live": "polite" });
+  let content = null;
+  let gone = false;
 
-function describe(state) {
-  if (state.phase !== "loaded") return [h("li", {}, t(`documents.${state.phase}`))];
-  if (state.list.length === 0) return [h("li", {}, t("documents.none"))];
-  return state.list.map(row);
-}
-
-function row(document) {
-  const failed = document.state === "failed";
-  const facts = [
-    addsToName(document) && document.title,
-    document.pages > 0 && t("documents.pages", { n: document.pages }),
-    document.state !== "ready" && t(`documents.state.${document.state}`),
-  ].filter(Boolean);
-  return h(
-    "li",
-    { class: failed ? "failed" : "" },
-    h("a", { href: fileAddress(document.id), target: "_blank", rel: "noopener" }, document.name),
-    h("p", { class: "facts" }, facts.join(" · ")),
-    document.reason && h("p", { class: "reason" }, document.reason),
-    (document.notes ?? []).map((note) => h("p", { class: "facts" }, note)),
-  );
+  async function draw() {
+    element.hidden = !store.documentsOpen.value || Boolean(store.shown.value);
+    if (element.hidden || content) return;
+    const { createPanel } = await import("./documents-panel.js");
+    if (content || gone) return;
+    content = createPanel(page, live);
+    element.replaceChildren(...content.elements);
+  }
+  const ends = [store.documentsOpen.subscribe(draw), store.shown.subscribe(draw)];
+  return {
+    elements: [element, live],
+    destroy() {
+      gone = true;
+      for (const end of [...ends, content?.destroy]) end?.();
+    },
+  };
 }

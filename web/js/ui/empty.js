@@ -2,6 +2,7 @@
 
 import { t } from "../i18n/index.js";
 import { readableDocuments } from "../store.js";
+import { createPick } from "./documents-pick.js";
 import { h } from "./dom.js";
 
 const EXAMPLES = ["example.about", "example.points", "example.conclude"];
@@ -14,7 +15,7 @@ export function createEmpty(page) {
   const element = h("section", { class: "empty" });
   const end = page.store.documents.subscribe((state) => {
     const nothing = state.phase === "loaded" && state.list.length === 0;
-    element.replaceChildren(...(nothing ? explainLoading() : welcome(state, page)));
+    element.replaceChildren(...(nothing ? explainLoading(page) : welcome(state, page)));
   });
   return { element, destroy: end };
 }
@@ -54,10 +55,12 @@ function suggestions(documents, page) {
   return h("div", {}, h("h3", { class: "small-title" }, t("empty.try")), h("ul", { class: "examples" }, buttons));
 }
 
-function explainLoading() {
+function explainLoading(page) {
   return [
     h("h2", {}, t("empty.none.title")),
-    h("p", { class: "lead" }, t("empty.none.what", { folder: "pdf/" })),
+    h("p", { class: "lead" }, t("empty.what")),
+    createPick(page),
+    h("p", { class: "loaded" }, t("empty.none.what", { folder: "pdf/" })),
     h("pre", { tabindex: 0 }, h("code", {}, "make load")),
   ];
 }

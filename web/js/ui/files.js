@@ -11,9 +11,9 @@ export function saveFile(name, type, text) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-/** Let the person choose a file; `take(file)` is called when they did. */
-export function chooseFile(accept, take) {
-  const input = h("input", { type: "file", accept, onchange: () => input.files[0] && take(input.files[0]) });
+/** Let the person choose a file, or several of them; `take(file, …)` is called when they did. */
+export function chooseFile(accept, take, multiple = false) {
+  const input = h("input", { type: "file", accept, multiple, onchange: () => input.files[0] && take(...input.files) });
   input.click();
 }
 

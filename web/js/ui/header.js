@@ -2,18 +2,25 @@
 
 import { LANGUAGES, currentLanguage, formatNumber, t } from "../i18n/index.js";
 import { readableDocuments } from "../store.js";
+import { isActive } from "../transfers.js";
 import { h, icon, iconButton } from "./dom.js";
 import { switchTheme } from "./theme.js";
 
 /** @param {{store: object, toggleSidebar: () => void, startNew: () => void, changeLanguage: (tag: string) => void, showDocuments: () => void}} page */
 export function createHeader(page) {
   const count = h("span", { class: "count" });
+  const busy = h("span", { class: "pulse", "aria-hidden": "true", hidden: true });
   const documents = h(
     "button",
-    { type: "button", class: "quiet-button", title: t("documents.show"), onclick: page.showDocuments },
+    { type: "button", class: "quiet-button", id: "show-documents", title: t("documents.show"), onclick: toggleDocuments },
     icon("books"),
+    busy,
     count,
   );
+  function toggleDocuments() {
+    if (page.store.documentsOpen.value && !page.store.shown.value) page.hideDocuments();
+    else page.showDocuments();
+  }
   const sidebar = iconButton("sidebar", t("history.show"), page.toggleSidebar, {
     id: "show-sidebar",
     "aria-controls": "sidebar",
@@ -39,10 +46,16 @@ export function createHeader(page) {
     fresh.hidden = page.store.turns.value.length === 0 || page.store.sidebar.value;
   }
 
+  function drawCount() {
+    const active = page.store.transfers.value.filter(isActive).length;
+    busy.hidden = active === 0;
+    count.replaceChildren(...describeCount(page.store.documents.value, active));
+  }
+
   const ends = [
-    page.store.documents.subscribe((state) => {
-      count.replaceChildren(...describeCount(state));
-    }),
+    page.store.documents.subscribe(drawCount),
+    page.store.transfers.subscribe(drawCount),
+    page.store.documentsOpen.subscribe((open) => documents.setAttribute("aria-expanded", String(open))),
     page.store.turns.subscribe(offerNew),
     page.store.sidebar.subscribe((open) => {
       sidebar.setAttribute("aria-expanded", String(open));
@@ -53,8 +66,9 @@ export function createHeader(page) {
 }
 
 /** The count with its noun apart, which a narrow screen hides from the eye only. */
-function describeCount(state) {
+function describeCount(state, active) {
   const n = readableDocuments(state).length;
+  if (active > 0) return [formatNumber(active), h("span", { class: "noun" }, ` ${t("documents.adding")}`)];
   if (state.phase !== "loaded") return [h("span", { class: "noun" }, t("documents.title"))];
   if (n === 0) return [h("span", { class: "noun" }, t("documents.none"))];
   return [formatNumber(n), h("span", { class: "noun" }, ` ${t("documents.noun", { n })}`)];

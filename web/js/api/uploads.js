@@ -1,0 +1,72 @@
+/** POST /documents: one file in, the server's job for it out. By XMLHttpRequest: it alone reports upload progress. */
+
+/** Why a file was not taken: `kind` as the server names it, "gone" when nothing answered, "" when it said no kind. */
+export class UploadError extends Error {
+  constructor(kind, message = "") {
+    super(message);
+    this.name = "UploadError";
+    this.kind = kind;
+  }
+}
+
+/**
+ * Send `file`; `onProgress` is called with the share that is on its way, 0 to 1. Resolves to the job; rejects with an
+ * `UploadError`, or with an AbortError after `signal` was aborted.
+ * @param {File} file
+ * @param {{signal: AbortSignal, onProgress: (sent: number) => void}} options
+ */
+export function sendFile(file, { signal, onProgress }) {
+  const { promise, resolve, reject } = withResolvers();
+  const request = new XMLHttpRequest();
+  const abort = () => request.abort();
+  request.open("POST", "/documents");
+  request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
+  request.onload = () => {
+    const { job, error } = readReply(request.status, request.responseText);
+    if (job) resolve(job);
+    else reject(error);
+  };
+  request.onerror = () => reject(new UploadError("gone"));
+  request.onabort = () => reject(new DOMException("", "AbortError"));
+  request.onloadend = () => signal.removeEventListener("abort", abort);
+  signal.addEventListener("abort", abort);
+  const form = new FormData();
+  form.append("file", file, file.name);
+  request.send(form);
+  return promise;
+}
+
+/** What the server said: {job} or {error: UploadError}. Pure. */
+export function readReply(status, text) {
+  const body = parse(text);
+  const job = body.jobs?.[0];
+  if (job) return { job };
+  const refusal = body.refused?.[0] ?? body;
+  const known = refusal.kind || { 413: "too_large", 415: "not_pdf", 429: "too_many" }[status];
+  return { error: new UploadError(known ?? "", typeof refusal.error === "string" ? refusal.error : `${status}`) };
+}
+
+/** The kind of refusal that this file will meet, or "": a courtesy that spares sending it; the server decides. */
+export async function foreseeRefusal(file, maxBytes) {
+  if (file.size === 0) return "empty";
+  if (maxBytes && file.size > maxBytes) return "too_large";
+  const head = await file
+    .slice(0, 1024)
+    .text()
+    .catch(() => "%PDF-");
+  return head.includes("%PDF-") ? "" : "not_pdf";
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function withResolvers() {
+  const parts = {};
+  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
+  return parts;
+}

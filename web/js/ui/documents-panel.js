@@ -1,0 +1,34 @@
+/** What the documents' drawer shows: the way in, what is on its way, and what is there. */
+
+import { formatNumber, t } from "../i18n/index.js";
+import { createList } from "./documents-list.js";
+import { createTransferList } from "./documents-transfers.js";
+import { h, iconButton } from "./dom.js";
+import { createPick } from "./documents-pick.js";
+
+/**
+ * @param {{store: object, adding: object, collection: object, hideDocuments: () => void}} page
+ * @param {HTMLElement} live where news for screen readers go
+ */
+export function createPanel(page, live) {
+  const transfers = createTransferList(page, live);
+  const list = createList(page);
+  const title = h("h2", { id: "documents-title" }, t("documents.title"));
+  const end = page.store.documents.subscribe(({ phase, list: all }) => {
+    title.dataset.count = phase === "loaded" && all.length ? formatNumber(all.length) : "";
+  });
+  return {
+    elements: [
+      h(
+        "div",
+        { class: "documents-bar" },
+        title,
+        iconButton("close", t("documents.close"), page.hideDocuments, { id: "close-documents" }),
+      ),
+      createPick(page),
+      transfers.element,
+      list.element,
+    ],
+    destroy: () => [end, transfers.destroy, list.destroy].forEach((each) => each()),
+  };
+}

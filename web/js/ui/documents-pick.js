@@ -1,0 +1,18 @@
+/** The large button that lets a person choose files; it also says that files can be dropped. */
+
+import { t } from "../i18n/index.js";
+import { h, icon } from "./dom.js";
+import { chooseFile } from "./files.js";
+
+const PDF = ".pdf,application/pdf";
+
+/** @param {{adding: {add: (files: File[]) => void}}} page */
+export function createPick(page) {
+  const pick = () => chooseFile(PDF, (...files) => page.adding.add(files), true);
+  return h(
+    "button",
+    { type: "button", class: "add-files", onclick: pick },
+    icon("upload"),
+    h("span", {}, h("strong", {}, t("documents.add")), h("small", {}, t("documents.addHelp"))),
+  );
+}

@@ -1,0 +1,66 @@
+/** Files may be dropped anywhere on the page; while they are dragged over it, the page says so. */
+
+import { t } from "../i18n/index.js";
+import { h, icon } from "./dom.js";
+
+/** @param {{adding: {add: (files: File[], leftOut: number) => void}}} page */
+export function createDrop(page) {
+  const element = h(
+    "div",
+    { class: "drop", hidden: true },
+    h("p", {}, icon("upload"), h("strong", {}, t("drop.here")), t("drop.what")),
+  );
+  // A picture of the page itself is dragged as a file, too.
+  let own = false;
+  const carriesFiles = (event) => !own && Boolean(event.dataTransfer?.types.includes("Files"));
+
+  const handlers = {
+    dragstart: () => (own = true),
+    dragend: () => (own = false),
+    dragover(event) {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      event.dataTransfer.dropEffect = "copy";
+      element.hidden = false;
+    },
+    dragleave(event) {
+      if (!event.relatedTarget) element.hidden = true;
+    },
+    async drop(event) {
+      element.hidden = true;
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      const { files, leftOut } = await collectFiles(event.dataTransfer);
+      page.adding.add(files, leftOut);
+    },
+  };
+  const listening = new AbortController();
+  for (const [name, handler] of Object.entries(handlers)) addEventListener(name, handler, listening);
+  return { element, destroy: () => listening.abort() };
+}
+
+/** What was dropped: single files as they are; of folders, and theirs, the PDFs. */
+async function collectFiles(transfer) {
+  // The list of items is empty after the event; its entries stay.
+  const items = [...transfer.items].filter(({ kind }) => kind === "file");
+  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile()).filter(Boolean);
+  const found = { files: [], leftOut: 0 };
+  for (const entry of entries) await (entry.isDirectory ? addFolder(entry, found) : addFile(entry, found));
+  return found;
+}
+
+async function addFile(entry, found) {
+  found.files.push(entry instanceof File ? entry : await new Promise((resolve, reject) => entry.file(resolve, reject)));
+}
+
+async function addFolder(folder, found) {
+  const reader = folder.createReader();
+  // A part of the entries at each call, none after the last.
+  for (let part; (part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length; ) {
+    for (const entry of part) {
+      if (entry.isDirectory) await addFolder(entry, found);
+      else if (/\.pdf$/i.test(entry.name)) await addFile(entry, found);
+      else if (!entry.name.startsWith(".")) found.leftOut += 1;
+    }
+  }
+}
