@@ -9,7 +9,7 @@ import aiohttp_cors
 from aiohttp import web
 
 from app.engine import Engine
-from app.handlers import chat, documents, health, jobs, models, uploads
+from app.handlers import chat, documents, feedback, health, jobs, models, uploads
 from app.handlers.page import add_page_routes
 from app.images import PageImages
 from app.keys import ANSWERS, ENGINE, IMAGES, LIBRARY, QUEUE, SETTINGS, STOPPING, UPLOADS
@@ -47,6 +47,8 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/health", health.get_health)
     app.router.add_get("/ready", health.get_ready)
     app.router.add_get("/models", models.list_models)
+    app.router.add_get("/feedback", feedback.get_feedback)
+    app.router.add_post("/feedback", feedback.post_feedback)
     app.router.add_get("/documents", documents.list_documents)
     app.router.add_post("/documents", uploads.post_documents)
     app.router.add_delete(r"/documents/{id:[0-9a-f]{64}}", uploads.delete_document)
@@ -88,7 +90,8 @@ async def run_queue(app: web.Application) -> AsyncIterator[None]:
     """What works through uploads and deletions, for as long as the server runs."""
     settings = app[SETTINGS]
     await asyncio.to_thread(drop_partial, settings.data_dir)
-    app[LIBRARY] = library = Library(settings, app[ENGINE])
+    # In a thread: it reads the versions of installed packages from disk.
+    app[LIBRARY] = library = await asyncio.to_thread(Library, settings, app[ENGINE])
     app[QUEUE] = queue = Queue(library, is_busy=lambda: bool(app[ANSWERS]))
     library.wake, library.stop_job = queue.wake, queue.stop_job
     working = asyncio.create_task(queue.run())

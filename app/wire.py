@@ -1,6 +1,6 @@
 """What a request may hold, as models that validate it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,8 @@ MAX_FILTERED = 1000
 MAX_NAME = 200
 MAX_TOLD = 5
 """Wrong fields named in one message."""
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class Turn(BaseModel):
@@ -56,15 +58,20 @@ class AskRequest(BaseModel):
 
 
 def parse_ask(body: bytes) -> AskRequest:
-    """The validated request; raises `BadRequest` that names every wrong field."""
+    """The validated question; raises `BadRequest` that names every wrong field."""
+    return parse_body(AskRequest, body, '{"prompt": "a question"}')
+
+
+def parse_body(model: type[M], body: bytes, example: str) -> M:
+    """The validated `model`; raises `BadRequest` that shows an example and names every wrong field."""
     try:
-        return AskRequest.model_validate_json(body)
+        return model.model_validate_json(body)
     except ValidationError as error:
-        raise BadRequest(_describe(error)) from None
+        raise BadRequest(f"Send JSON such as {example}. {_describe(error)}.") from None
 
 
 def _describe(error: ValidationError) -> str:
     wrong = [f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:MAX_TOLD]]
     if (more := error.error_count() - MAX_TOLD) > 0:
         wrong.append(f"and {more} more")
-    return f'Send JSON such as {{"prompt": "a question"}}. {"; ".join(wrong)}.'
+    return "; ".join(wrong)

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from app.chat import Question, answer
-from app.errors import BadRequest, Stopping, TooBusy, TooSlow
+from app.errors import BadRequest, Stopping, TooBusy
+from app.handlers.bodies import read_body
 from app.keys import ANSWERS, ENGINE, SETTINGS, STOPPING
 from app.llms.factory import Route
 from app.middlewares import is_cross_origin
@@ -33,7 +34,7 @@ async def post_gemini(request: web.Request) -> web.StreamResponse:
 
 async def _answer(request: web.Request, route: Route, encode: Encode) -> web.StreamResponse:
     settings, engine, running = request.app[SETTINGS], request.app[ENGINE], request.app[ANSWERS]
-    asked = parse_ask(await _read_body(request, settings.body_timeout_s))
+    asked = parse_ask(await read_body(request))
     if len(asked.prompt) > settings.max_prompt_chars:
         raise BadRequest(
             f"The question has {len(asked.prompt)} characters; at most {settings.max_prompt_chars} are taken "
@@ -56,18 +57,6 @@ async def _answer(request: web.Request, route: Route, encode: Encode) -> web.Str
         raise Stopping("The server is stopping. Ask again in a moment.") from None
     finally:
         running.discard(task)
-
-
-async def _read_body(request: web.Request, limit_s: float) -> bytes:
-    try:
-        async with asyncio.timeout(limit_s):
-            return await request.read()
-    except TimeoutError:
-        raise TooSlow(
-            f"The request did not arrive within {limit_s:g} seconds (BODY_TIMEOUT_S). Send it again."
-        ) from None
-    except web.RequestPayloadError:
-        raise BadRequest("The body is not encoded as its headers say. Send plain JSON with a Content-Length.") from None
 
 
 @asynccontextmanager
