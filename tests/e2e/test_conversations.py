@@ -479,3 +479,58 @@ async def test_a_conversation_prints_without_its_buttons(
         await expect(page.locator(hidden).first).to_be_hidden()
     height = await page.evaluate("document.querySelector('.scroller').scrollHeight <= document.body.scrollHeight")
     assert height, "what is below the fold would not be printed"
+
+
+async def read_ratings(page: Page) -> list[dict[str, Any]]:
+    """What the server keeps."""
+    response = await page.request.get(f"{page.url.split('#')[0]}feedback")
+    return [json.loads(line) for line in (await response.text()).split("\n") if line]
+
+
+async def test_a_rating_reaches_the_server_and_can_be_taken_back(
+    open_page: OpenPage, server: Server, ollama: FakeOllama
+) -> None:
+    ollama.switches.answer = ANSWER
+    page = await open_page(server.url, allow_errors=True)
+    turn = await answered(page, "What is rated?")
+    good, bad = (turn.get_by_role("button", name=name) for name in ("Good answer", "Bad answer"))
+    await bad.click()
+    await expect(bad).to_have_attribute("aria-pressed", "true")
+    note = turn.get_by_role("textbox", name="What should we know?")
+    await note.fill("Page 5 says more.")
+    await note.press("Enter")
+    await expect(turn).to_contain_text("Thank you")
+    await expect(bad).to_be_focused()
+    [kept] = await read_ratings(page)
+    assert (kept["rating"], kept["note"], kept["question"]) == ("down", "Page 5 says more.", "What is rated?")
+    assert (kept["answer"], kept["citations"]) == (ANSWER, [1, 2])
+    assert kept["sources"][0]["page"] >= 1
+    await page.reload()
+    await expect(bad).to_have_attribute("aria-pressed", "true")
+    await good.click()
+    await expect(good).to_have_attribute("aria-pressed", "true")
+    await expect(bad).to_have_attribute("aria-pressed", "false")
+    assert [entry["rating"] for entry in await read_ratings(page)] == ["up"]
+    await good.click()
+    await expect(good).to_have_attribute("aria-pressed", "false")
+    assert await read_ratings(page) == []
+    await page.route("**/feedback", lambda route: route.abort())
+    await good.click()
+    await expect(turn.get_by_role("alert")).to_contain_text("could not be kept")
+    await expect(good).to_have_attribute("aria-pressed", "false")
+
+
+async def test_the_question_grows_to_a_part_of_the_window(
+    open_page: OpenPage, server: Server, ollama: FakeOllama
+) -> None:
+    ollama.switches.answer = ANSWER
+    page = await open_page(server.url)
+    field = page.locator("#question")
+    one = await field.evaluate("e => e.offsetHeight")
+    await field.fill("line\n" * 4)
+    assert await field.evaluate("e => e.offsetHeight") > 2 * one
+    await field.fill("line\n" * 200)
+    assert await field.evaluate("e => e.offsetHeight") <= 0.41 * 800
+    await page.keyboard.press("Enter")
+    assert await field.evaluate("e => e.offsetHeight") == one
+    await wait_for_phase(page.locator("article.turn"), "done")

@@ -6,10 +6,13 @@ import { h } from "./dom.js";
 import { chooseFile, saveFile, toFileName } from "./files.js";
 
 const MAX_FILE_BYTES = 100_000_000;
+/** How long a message stays that offers nothing to press. */
+const SAID_MS = 10_000;
 
 /** @param {{store: object, library: object}} page */
 export function createKeeping({ store, library }, note) {
   const count = () => store.conversations.value?.length ?? 0;
+  let timer = 0;
   const allIds = () => store.conversations.value.map(({ id }) => id);
 
   /** Show `words` in the sidebar, with a button for each of `buttons`: [label, run]. */
@@ -18,6 +21,8 @@ export function createKeeping({ store, library }, note) {
       note.replaceChildren();
       run();
     };
+    clearTimeout(timer);
+    if (buttons.length === 0) timer = setTimeout(() => note.replaceChildren(), SAID_MS);
     note.replaceChildren(
       h("p", {}, words),
       ...buttons.map(([label, run]) => h("button", { type: "button", class: "action", onclick: close(run) }, label)),
