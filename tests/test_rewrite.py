@@ -156,9 +156,9 @@ def test_a_model_sees_the_latest_turns_cut_short() -> None:
     assert asked["content"].endswith("Last question: E em 2022?")
 
 
-HISTORY = talk("Quantas toneladas de maçãs Serra colheu em 2020?", "Não sei [1].")
-FOLLOW_UP, BY_RULE = "E em 2021?", "Quantas toneladas de maçãs Serra colheu em 2021?"
-WRITTEN = "Quantas toneladas de maçãs a vila de Serra colheu em 2021?"
+HISTORY = talk("Quantos naufrágios houve em 1922?", "Não sei [1].")
+FOLLOW_UP, BY_RULE = "E em 1923?", "Quantos naufrágios houve em 1923?"
+WRITTEN = "Quantos naufrágios é que houve em 1923?"
 
 
 @pytest_asyncio.fixture
@@ -192,7 +192,10 @@ class TestRoute:
         assert whole["options"] == {"num_ctx": 8192} and "think" not in whole
         messages = whole["messages"]
         assert isinstance(messages, list) and messages[1:-1] == HISTORY
-        assert messages[-1]["content"].endswith(f"Question: {FOLLOW_UP}") and "95 tonnes" in messages[-1]["content"]
+        assert (
+            messages[-1]["content"].endswith(f"Question: {FOLLOW_UP}")
+            and "quarenta naufrágios" in messages[-1]["content"]
+        )
         assert answer.text == ANSWER and len(last["services"]) == 1
         assert 0 < last["rewrite_duration"] < last["first_token_duration"]
 
@@ -203,7 +206,7 @@ class TestRoute:
         assert (first["query"], first["rewritten_by"]) == (FOLLOW_UP, "")
         first = (await ask(served, FOLLOW_UP, history=HISTORY, rewrite=False)).lines[0]
         assert (first["query"], first["rewritten_by"]) == (FOLLOW_UP, "")
-        assert len(chats(model)) == 3
+        assert chats(model) and all(body["options"] == {"num_ctx": 8192} for body in chats(model))
 
     @pytest.mark.parametrize(
         "switches", [{"brief_answer": "Foram 95 [1]."}, {"brief_answer": ""}, {"brief_silence_s": 3600}]
