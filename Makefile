@@ -20,6 +20,9 @@ $(shell test -x $(PY) || rm -rf $(DONE))
 LIBRARIES := web/node_modules/.package-lock.json
 PAGE := $(or $(if $(filter install,$(MAKECMDGOALS)),,$(wildcard $(DONE)/page-tried)),$(LIBRARIES))
 
+# What the tests look at the page with.
+CHECKER := tests/web/node_modules/.package-lock.json
+
 SAY_OFFLINE = { echo "Fetching the Python packages failed; the lines above say why." >&2; \
 	echo "This needs the internet once. Behind a proxy set HTTPS_PROXY; then type the same command again." >&2; exit 1; }
 
@@ -44,7 +47,7 @@ run: install ## Load the PDFs (quick when nothing changed) and serve http://loca
 load: install ## Load PDF_DIR, or make load PATHS="folder file.pdf"
 	@$(PY) database/main.py $(PATHS)
 
-test: install $(DONE)/dev ## Run every test
+test: install $(DONE)/dev $(CHECKER) ## Run every test
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		echo "The browser tests need Chromium. Debian, Ubuntu: sudo apt-get install chromium" >&2
 	@$(PY) -m pytest
@@ -63,7 +66,7 @@ lock: $(DONE)/dev ## Compile requirements*.in to pinned versions with hashes
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-node.txt requirements-node.in
 
 clean: ## Remove .venv, libraries and caches; never your data
-	rm -rf $(VENV) web/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules tests/web/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f bench-*.json
 	find app database scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
@@ -84,7 +87,7 @@ $(DONE)/venv:
 	@mkdir -p $(DONE) && touch $@
 
 $(DONE)/requirements: requirements.txt $(DONE)/venv
-	@echo "Fetching the Python packages (about 100, some 770 MB on disk)."
+	@echo "Fetching the Python packages (about 110, some 850 MB on disk)."
 	@$(PIP) install --require-hashes -r requirements.txt || $(SAY_OFFLINE)
 	@touch $@
 
@@ -97,11 +100,22 @@ $(DONE)/dev: requirements-dev.txt $(DONE)/requirements
 	@$(PIP) install --require-hashes -r requirements-dev.txt || $(SAY_OFFLINE)
 	@touch $@
 
+# Fetch what package-lock.json of the folder $(1) lists, as far as npm can be had.
+define FETCH_WITH_NPM
+npm=$$(command -v npm) || { echo "npm is missing; fetching it as a Python package." >&2; \
+		$(PIP) install --quiet --retries 1 --require-hashes -r requirements-node.txt && npm="$(CURDIR)/$(VENV)/bin/npm"; }; \
+	test -n "$$npm" && (cd $(1) && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$$npm" ci --ignore-scripts --no-audit --no-fund --fetch-retries=1)
+endef
+
 # npm writes this file itself. Without the libraries the page works, with plain text for Markdown.
 $(LIBRARIES) $(DONE)/page-tried: web/package-lock.json | $(DONE)/venv
-	@npm=$$(command -v npm) || { echo "npm is missing; fetching it as a Python package." >&2; \
-		$(PIP) install --quiet --retries 1 --require-hashes -r requirements-node.txt && npm="$(CURDIR)/$(VENV)/bin/npm"; }; \
-	if test -n "$$npm" && (cd web && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$$npm" ci --ignore-scripts --no-audit --no-fund --fetch-retries=1); \
+	@if $(call FETCH_WITH_NPM,web); \
 	then touch $(LIBRARIES); rm -f $(DONE)/page-tried; \
 	else touch $(DONE)/page-tried; echo "The page's libraries could not be fetched: answers appear as plain text. Try again later: make install" >&2; \
+	fi
+
+$(CHECKER): tests/web/package-lock.json | $(DONE)/venv
+	@if $(call FETCH_WITH_NPM,tests/web); \
+	then touch $(CHECKER); \
+	else echo "The checker of accessibility could not be fetched: its tests are skipped." >&2; \
 	fi

@@ -18,7 +18,13 @@ OURS = {"MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
 """What a `make test` around this test leaves in the environment."""
 
 Make = Callable[..., subprocess.CompletedProcess[str]]
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-model.txt", "web/package-lock.json")
+FILES = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-model.txt",
+    "web/package-lock.json",
+    "tests/web/package-lock.json",
+)
 DONE = ("venv", "requirements", "model", "dev")
 PROGRAM = """#!/bin/sh
 echo "$* PORT=$PORT DATA_DIR=$DATA_DIR" >> calls
@@ -48,7 +54,10 @@ def project(tmp_path: Path) -> Path:
     for name in (*FILES, "scripts/check_model.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
-    for name in (*(f".venv/.done/{step}" for step in DONE), "web/node_modules/.package-lock.json"):
+    for name in (
+        *(f".venv/.done/{step}" for step in DONE),
+        *(f"{folder}/node_modules/.package-lock.json" for folder in ("web", "tests/web")),
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     return folder
@@ -209,7 +218,7 @@ def test_clean_never_touches_the_data(make: Make, project: Path) -> None:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
     for folder in ("database", "tests"):
-        (project / folder).mkdir()
+        (project / folder).mkdir(exist_ok=True)
     assert make("clean").returncode == 0
     assert not (project / ".venv").exists() and not (project / "app/__pycache__").exists()
     kept = [project / name for name in (".data/index.sqlite", ".data/__pycache__/kept", "pdf/mine.pdf", ".env")]
