@@ -53,7 +53,10 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help=f"draw the figures (--compare: {PLOT})")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep pages and index there for the next time")
-    return parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
+    if parsed.plot and not parsed.plot.parent.is_dir():  # said now, and not after the minutes that measuring takes
+        parser.error(f"--plot {parsed.plot}: there is no folder {parsed.plot.parent}")
+    return parsed
 
 
 def parse_ks(text: str) -> list[int]:
