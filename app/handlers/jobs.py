@@ -19,11 +19,12 @@ LIVE_S, BOOKS_S = 0.1, 0.5
 
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """Unfinished jobs and those finished in the last hour, oldest first."""
-    library = request.app[LIBRARY]
+    """Unfinished jobs and those finished in the last hour, oldest first; how large a file may be."""
+    library, limits = request.app[LIBRARY], {"file_bytes": request.app[SETTINGS].max_file_mb << 20}
     await library.open()
     jobs = [j for j in await library.jobs.list() if not j.finished or j.updated_at > time.time() - SHOWN_S]
-    return web.json_response({"jobs": [describe_job(job, request.app[QUEUE].waiting) for job in jobs]})
+    shown = [describe_job(job, request.app[QUEUE].waiting) for job in jobs]
+    return web.json_response({"jobs": shown, "limits": limits})
 
 
 async def follow_job(request: web.Request) -> web.StreamResponse:

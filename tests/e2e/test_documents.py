@@ -1,0 +1,280 @@
+"""Documents in a real browser: dropped and picked, followed until they are ready, deleted and brought back, chosen."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import FilePayload, Locator, Page, expect
+
+from database.settings import ROOT
+from tests.e2e.conftest import TIMEOUT_MS, OpenPage
+from tests.e2e.servers import Server, load_documents, run_server
+from tests.e2e.test_asking import ask, wait_for_phase
+from tests.e2e.test_looks import find_overflow
+from tests.fakes.ollama import FakeOllama
+from tests.pdfs import make_encrypted, make_pdf
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+expect.set_options(timeout=TIMEOUT_MS)
+
+READY_MS = 180_000
+"""Until a document of LONG pages is ready, on processors that are shared."""
+LONG = 60
+MAX_FILE_MB = 2
+HARVEST = "The village of Serra harvested {n} tonnes of apples in the year {n}, as the register of the parish says."
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shelf(tmp_path_factory: pytest.TempPathFactory, fake_ollama: FakeOllama) -> AsyncIterator[Server]:
+    """A server of its own, with two documents: these tests add and delete."""
+    base = tmp_path_factory.mktemp("shelf")
+    (base / "pdf").mkdir()
+    (base / "pdf" / "guia-do-acervo.pdf").write_bytes((ROOT / "pdf" / "guia-do-acervo.pdf").read_bytes())
+    make_pdf(base / "pdf" / "apples.pdf", [HARVEST.format(n=95)], title="The apples of Serra")
+    await load_documents(base / "data", base / "pdf")
+    limits = {"MAX_FILE_MB": str(MAX_FILE_MB), "OLLAMA_HOST": fake_ollama.url}
+    async with run_server(base / "data", base / "pdf", **limits) as running:
+        yield running
+
+
+def make_long(path: Path, topic: str) -> Path:
+    return make_pdf(path, [f"Year {n}\n\n{topic} {HARVEST.format(n=1900 + n)}" for n in range(LONG)])
+
+
+async def open_drawer(page: Page) -> Locator:
+    await page.locator("#show-documents").click()
+    drawer = page.get_by_role("complementary", name="Documents")
+    await expect(drawer.locator(".document-list li").first).to_be_visible()
+    return drawer
+
+
+async def pick(page: Page, files: Sequence[Path] | Sequence[FilePayload]) -> None:
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Add PDFs").last.click()
+    await (await chooser.value).set_files(files)
+
+
+def transfer(page: Page, name: str) -> Locator:
+    """The row of a file that is on its way."""
+    return page.locator(".transfers > li", has_text=name)
+
+
+def entry(page: Page, name: str) -> Locator:
+    """The row of a document that is there."""
+    return page.locator(".document-list > li", has_text=name)
+
+
+async def drag(page: Page, kind: str, **data: object) -> None:
+    """A step of a drag from outside the browser: dragEnter, dragOver, drop."""
+    session = await page.context.new_cdp_session(page)
+    given = {"items": [], "files": [], "dragOperationsMask": 1, **data}
+    await session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": given})
+    await session.detach()
+
+
+async def test_a_dropped_folder_can_be_asked_before_it_is_ready(
+    open_page: OpenPage, shelf: Server, ollama: FakeOllama, tmp_path: Path
+) -> None:
+    (tmp_path / "years" / "inner").mkdir(parents=True)
+    make_long(tmp_path / "years" / "inner" / "harvest é.pdf", "Quinces.")
+    (tmp_path / "years" / "notes.txt").write_text("no PDF")
+    files = [str(tmp_path / "years")]
+    page = await open_page(shelf.url)
+    overlay = page.locator(".drop")
+    await drag(page, "dragEnter", items=[{"mimeType": "text/plain", "data": "words"}])
+    await drag(page, "dragOver", items=[{"mimeType": "text/plain", "data": "words"}])
+    await expect(overlay).to_be_hidden()
+    await drag(page, "dragEnter", files=files)
+    await drag(page, "dragOver", files=files)
+    await expect(overlay).to_be_visible()
+    await drag(page, "drop", files=files)
+    await expect(overlay).to_be_hidden()
+
+    row = transfer(page, "harvest é.pdf")
+    await expect(page.get_by_text("1 other file was left out")).to_be_visible()
+    await expect(page.locator("#show-documents")).to_contain_text("1 on the way")
+    await expect(row).to_contain_text("Can be asked already")
+    await expect(row).to_have_attribute("data-phase", "working")
+    turn = await ask(page, "How many tonnes of quinces did Serra harvest in 1942?")
+    await wait_for_phase(turn, "done")
+    await expect(turn.locator(".sources")).to_contain_text("harvest é.pdf")
+    await expect(row).to_contain_text(re.compile(r"indexed: \d+ of \d+"), timeout=READY_MS)
+    await expect(row).to_have_attribute("data-phase", "done", timeout=READY_MS)
+    listed = entry(page, "harvest é.pdf")
+    await expect(listed).to_contain_text(f"{LONG} pages")
+    await expect(listed.locator(".state")).to_have_count(0)
+    await page.get_by_role("button", name="Clear", exact=True).click()
+    await expect(row).to_have_count(0)
+
+
+async def test_each_file_that_is_refused_is_told_why(open_page: OpenPage, shelf: Server, tmp_path: Path) -> None:
+    page = await open_page(shelf.url, allow_errors=True)
+    await open_drawer(page)
+    large = b"%PDF-1.7\n" + b"%" * (MAX_FILE_MB << 20)
+    # One that the page cannot foresee: beyond its first bytes nothing is a PDF.
+    payloads: list[FilePayload] = [
+        {"name": name, "mimeType": "application/pdf", "buffer": content}
+        for name, content in {
+            "known.pdf": (ROOT / "pdf" / "guia-do-acervo.pdf").read_bytes(),
+            "words.pdf": b"These are words.",
+            "empty.pdf": b"",
+            "large.pdf": large,
+            "locked.pdf": make_encrypted(tmp_path / "locked.pdf", user="secret").read_bytes(),
+            "broken.pdf": b"%PDF-1.7\nnothing that could be read",
+        }.items()
+    ]
+    await pick(page, payloads)
+    said = {
+        "known.pdf": "It is here already",
+        "words.pdf": "Not a PDF",
+        "empty.pdf": "The file is empty",
+        "large.pdf": "Larger than this server takes",
+        "locked.pdf": "Protected by a password",
+        "broken.pdf": "The file is damaged",
+    }
+    for name, words in said.items():
+        await expect(transfer(page, name)).to_contain_text(words)
+        await expect(transfer(page, name).get_by_role("button", name="again")).to_have_count(0)
+    await page.get_by_role("button", name="Take “words.pdf” off the list").click()
+    await expect(transfer(page, "words.pdf")).to_have_count(0)
+    await expect(entry(page, "guia-do-acervo.pdf")).to_have_count(1)
+
+
+async def test_cancelled_and_tried_again(open_page: OpenPage, shelf: Server, tmp_path: Path) -> None:
+    page = await open_page(shelf.url)
+    await open_drawer(page)
+    session = await page.context.new_cdp_session(page)
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    await session.send("Network.emulateNetworkConditions", {**limits, "uploadThroughput": 20_000})
+    slow = make_pdf(tmp_path / "slow.pdf", [HARVEST.format(n=1)])
+    slow.write_bytes(slow.read_bytes() + b"%" * 1_000_000)
+    await pick(page, [slow])
+    row = transfer(page, "slow.pdf")
+    await expect(row).to_contain_text(re.compile(r"Uploading, [1-9]\d*%"))
+    await page.get_by_role("button", name="Cancel “slow.pdf”").click()
+    await expect(row).to_contain_text("Cancelled")
+    await session.send("Network.emulateNetworkConditions", {**limits, "uploadThroughput": -1})
+    await page.get_by_role("button", name="Try “slow.pdf” again").click()
+    await expect(row).to_contain_text("Ready", timeout=READY_MS)
+
+    await pick(page, [make_long(tmp_path / "long.pdf", "Medlars.")])
+    row = transfer(page, "long.pdf")
+    await expect(row).to_contain_text("Can be asked already")
+    await expect(entry(page, "long.pdf")).to_have_count(1)
+    await page.get_by_role("button", name="Cancel “long.pdf”").click()
+    await expect(row).to_contain_text("Cancelled")
+    await expect(entry(page, "long.pdf")).to_have_count(0)
+    await page.get_by_role("button", name="Try “long.pdf” again").click()
+    await expect(row).to_contain_text("Can be asked already")
+    await expect(entry(page, "long.pdf")).to_have_count(1)
+    await page.get_by_role("button", name="Cancel “long.pdf”").click()
+    await expect(row).to_contain_text("Cancelled")
+
+
+async def test_a_reload_shows_what_is_on_its_way(open_page: OpenPage, shelf: Server, tmp_path: Path) -> None:
+    page = await open_page(shelf.url)
+    await open_drawer(page)
+    await pick(page, [make_long(tmp_path / "reloaded.pdf", "Sloes.")])
+    await expect(transfer(page, "reloaded.pdf")).to_contain_text(re.compile("Received|Can be asked"))
+    await page.reload()
+    await expect(page.locator("#show-documents")).to_contain_text("on the way")
+    await open_drawer(page)
+    await expect(transfer(page, "reloaded.pdf")).to_contain_text("Can be asked already")
+    await page.get_by_role("button", name="Cancel “reloaded.pdf”").click()
+    await expect(transfer(page, "reloaded.pdf")).to_contain_text("Cancelled")
+
+
+async def test_deleted_and_brought_back_by_the_keyboard(open_page: OpenPage, shelf: Server) -> None:
+    page = await open_page(shelf.url)
+    await page.locator("#show-documents").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".documents")).to_be_focused()
+    trash = page.get_by_role("button", name="Delete “apples.pdf”")
+    await expect(trash).to_be_visible()
+    for _ in range(30):
+        await page.keyboard.press("Tab")
+        if await trash.evaluate("button => button === document.activeElement"):
+            break
+    await page.keyboard.press("Enter")
+    undo = page.get_by_role("button", name="Undo")
+    await expect(undo).to_be_focused()
+    await expect(entry(page, "apples.pdf")).to_have_count(0)
+    await expect(page.locator(".toast")).to_contain_text("The file stays in its folder")
+    await expect(page.locator(".countdown")).to_have_text(re.compile(r"^[1-5]\d$"))
+    await page.keyboard.press("Enter")
+    await expect(entry(page, "apples.pdf")).to_have_count(1)
+    await expect(page.locator(".toast")).to_have_count(0)
+    await expect(page.locator(".documents")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".documents")).to_be_hidden()
+    await expect(page.locator("#show-documents")).to_be_focused()
+
+
+async def test_the_questions_of_a_conversation_are_restricted_to_chosen_documents(
+    open_page: OpenPage, shelf: Server, ollama: FakeOllama
+) -> None:
+    page = await open_page(shelf.url)
+    drawer = await open_drawer(page)
+    await drawer.get_by_role("searchbox").fill("serra APPLES")
+    await expect(page.locator(".document-list > li")).to_have_count(1)
+    await drawer.get_by_role("button", name="Tick all", exact=True).click()
+    await drawer.get_by_role("searchbox").fill("")
+    await expect(drawer.get_by_role("checkbox", checked=True)).to_have_count(1)
+    await expect(drawer).to_contain_text("Only 1 document is searched.")
+    turn = await ask(page, "How do I add a PDF?")
+    await wait_for_phase(turn, "done")
+    await expect(page.locator(".source", has_text="guia-do-acervo.pdf")).to_have_count(0)
+
+    await page.reload()
+    chips = page.get_by_role("group", name="Search only in")
+    await expect(chips.get_by_role("button")).to_have_text(["apples.pdf"])
+    await chips.get_by_role("button", name="apples.pdf").focus()
+    await page.keyboard.press("Enter")
+    await expect(chips).to_be_hidden()
+    await expect(page.locator("#question")).to_be_focused()
+    turn = await ask(page, "How do I add a PDF?")
+    await wait_for_phase(turn, "done")
+    await expect(turn.locator(".source", has_text="guia-do-acervo.pdf").first).to_be_attached()
+
+
+async def test_documents_on_a_phone(open_page: OpenPage, shelf: Server) -> None:
+    page = await open_page(shelf.url, viewport={"width": 360, "height": 740})
+    drawer = await open_drawer(page)
+    box = await drawer.bounding_box()
+    assert box is not None
+    assert (box["x"], box["width"], box["height"]) == (0, 360, 740)
+    name = f"{'a_very_long_name_' * 8}.pdf"
+    await pick(page, [{"name": name, "mimeType": "application/pdf", "buffer": b"words"}])
+    await expect(transfer(page, name)).to_contain_text("Not a PDF")
+    await drawer.get_by_role("checkbox").first.check()
+    await page.get_by_role("button", name="Delete “guia-do-acervo.pdf”").click()
+    await expect(page.locator(".toast")).to_be_visible()
+    assert await find_overflow(page) <= 0
+    await page.get_by_role("button", name="Undo").click()
+    await expect(entry(page, "guia-do-acervo.pdf")).to_have_count(1)
+    await page.get_by_role("button", name="Close the documents").click()
+    await expect(page.locator("#show-documents")).to_be_focused()
+    await expect(page.locator(".chosen")).to_be_visible()
+    assert await find_overflow(page) <= 0
+
+
+async def test_the_first_document_and_a_server_that_goes_away(
+    open_page: OpenPage, tmp_path: Path, ollama: FakeOllama
+) -> None:
+    (tmp_path / "none").mkdir()
+    async with run_server(tmp_path / "data", tmp_path / "none", OLLAMA_HOST=ollama.url) as own:
+        page = await open_page(own.url, allow_errors=True)
+        await expect(page.get_by_role("heading", level=2)).to_have_text("No documents yet")
+        first = make_pdf(tmp_path / "first.pdf", [HARVEST.format(n=1)], title="The apples of Serra")
+        await pick(page, [first])
+        await expect(page.locator(".empty h2")).to_have_text("What would you like to know?")
+        await expect(page.locator(".example").first).to_contain_text("The apples of Serra")
+        await expect(transfer(page, "first.pdf")).to_contain_text("Ready", timeout=READY_MS)
+        await own.kill()
+        await pick(page, [make_pdf(tmp_path / "second.pdf", ["Pears."])])
+        await expect(transfer(page, "second.pdf")).to_contain_text("The server does not answer")
+        await expect(page.get_by_role("button", name="Try “second.pdf” again")).to_be_visible()
+        await page.get_by_role("button", name="Delete “first.pdf”").click()
+        await expect(page.locator(".documents").get_by_role("alert")).to_contain_text("could not be deleted")
