@@ -209,33 +209,36 @@ def test_the_matrix_finds_what_numpy_finds(sizes: list[int], limit: int, seed: i
         f"d{n}": VectorRows(
             [f"d{n}w{i}" for i in range(size)],
             [f"d{n}c{i // 2}" for i in range(size)],
+            [i // 3 + 1 for i in range(size)],
             unit_vectors(f"{seed}{n}", size),
         )
         for n, size in enumerate(sizes)
     }
     matrix, query = VectorMatrix(rows), unit_vectors(f"q{seed}", 1)[0]
-    only = data.draw(st.lists(st.sampled_from([*rows, "unknown"]), unique=True))
+    only = data.draw(st.none() | st.lists(st.sampled_from([*rows, "unknown"]), unique=True))
+    first, last = data.draw(st.integers(0, 3)), data.draw(st.none() | st.integers(0, 3))
     expected = sorted(
-        (-float(vector @ query), window, chunk)
+        (-float(vector @ query), window, chunk, document, page)
         for document, held in rows.items()
-        if not only or document in only
-        for window, chunk, vector in zip(held.ids, held.chunks, held.vectors, strict=True)
+        if only is None or document in only
+        for window, chunk, page, vector in zip(held.ids, held.chunks, held.pages, held.vectors, strict=True)
+        if first <= page and (last is None or page <= last)
     )[:limit]
-    found = matrix.search(query, only, limit)
-    assert [(c.window_id, c.chunk_id) for c in found] == [(window, chunk) for _, window, chunk in expected]
-    assert np.allclose([c.score for c in found], [-score for score, _, _ in expected], atol=1e-6)
+    found = matrix.search(query, limit, only, first, last)
+    assert [(c.window_id, c.chunk_id, c.document_id, c.page) for c in found] == [row[1:] for row in expected]
+    assert np.allclose([c.score for c in found], [-row[0] for row in expected], atol=1e-6)
 
 
 def test_rows_come_out_as_they_went_in() -> None:
-    rows = {k: VectorRows([f"{k}1", f"{k}2"], ["c", "c"], unit_vectors(k, 2)) for k in "ab"}
-    matrix = VectorMatrix(rows | {"empty": VectorRows([], [], np.zeros((0, 0), np.float32))})
+    rows = {k: VectorRows([f"{k}1", f"{k}2"], ["c", "c"], [1, 2], unit_vectors(k, 2)) for k in "ab"}
+    matrix = VectorMatrix(rows | {"empty": VectorRows([], [], [], np.zeros((0, 0), np.float32))})
     for key, held in rows.items():
         again = matrix.rows(key)
-        assert (list(again.ids), list(again.chunks)) == (held.ids, held.chunks)
+        assert (again.ids, again.chunks, again.pages) == (held.ids, held.chunks, held.pages)
         assert np.array_equal(again.vectors, held.vectors)
     assert list(matrix.rows("empty").ids) == []
     assert (matrix.dimension, VectorMatrix({}).dimension) == (8, 0)
-    assert VectorMatrix({}).search(np.ones(8, np.float32), (), 5) == []
+    assert VectorMatrix({}).search(np.ones(8, np.float32), 5) == []
 
 
 async def test_a_backup_put_in_place_under_a_running_store_is_believed(path: Path, tmp_path: Path) -> None:
