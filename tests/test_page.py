@@ -14,7 +14,7 @@ from yarl import URL
 
 from app.errors import NotFound
 from app.handlers.page import LANGUAGES, LIBRARIES, STRIPPED, WEB_DIR, add_page_routes, load_files
-from app.page_source import strip_source
+from app.page_source import find_modules, strip_source
 from app.security import SECURITY_HEADERS
 
 MAX_PAGE_BYTES = 120_000
@@ -65,7 +65,25 @@ async def test_serves_each_kind_of_file(client: ClientSession, path: str, conten
         file = WEB_DIR / ("index.html" if path == "/" else path.removeprefix("/"))
         source = file.read_text(encoding="utf-8")
         expected = strip_source(source) if file.suffix in STRIPPED else source
-        assert gzip.decompress(await response.read()).decode() == expected
+        body = gzip.decompress(await response.read()).decode()
+        assert re.sub(r'<link rel="modulepreload" href="/js/[^"]+" />\n', "", body) == expected
+
+
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    files = load_files()
+    named = set(re.findall(r'rel="modulepreload" href="([^"]+)"', files["/"].body.decode()))
+    assert {"/js/store.js", "/js/ui/composer.js", "/js/api/ndjson.js", "/js/i18n/index.js"} <= named <= files.keys()
+    assert "/js/app.js" not in named and not {f"/js/i18n/{tag}.js" for tag in ("en", "fr")} & named
+
+
+def test_modules_are_found_however_they_import_each_other() -> None:
+    sources = {
+        "/js/app.js": 'import { a } from "./a.js";\nimport "./ui/b.js";\nconst c = import("./c.js");',
+        "/js/a.js": 'import {\n  one,\n  two,\n} from "./ui/b.js";\nexport { d } from "./d.js";',
+        "/js/ui/b.js": 'import * as a from "../a.js";\nconst text = `import { x } from "./no.js";`;',
+        "/js/d.js": "",
+    }
+    assert sorted(find_modules("/js/app.js", sources)) == ["/js/a.js", "/js/d.js", "/js/ui/b.js"]
 
 
 async def test_sends_plain_bytes_to_who_cannot_decompress(client: ClientSession) -> None:

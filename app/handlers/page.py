@@ -9,12 +9,12 @@ import gzip
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from aiohttp import ETag, hdrs, web
 
 from app.errors import NotFound
-from app.page_source import strip_source
+from app.page_source import add_preloads, find_modules, strip_source
 from database.settings import ROOT
 
 WEB_DIR = ROOT / "web"
@@ -38,6 +38,7 @@ CONTENT_TYPES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
 }
 
+ENTRY = "/js/app.js"
 STRIPPED = (".js", ".css")
 """Of our own files; libraries come minified."""
 
@@ -79,7 +80,10 @@ async def serve_file(request: web.Request) -> web.Response:
 
 def load_files(folder: Path = WEB_DIR) -> Mapping[str, PageFile]:
     """Read and compress the page's files below `folder`: address → file. Blocks; small."""
-    return {address: _load_file(path) for address, path in _list_files(folder) if path.is_file()}
+    bodies = {address: _read(path) for address, path in _list_files(folder) if path.is_file()}
+    sources = {address: body.decode() for address, body in bodies.items() if address.startswith("/js/")}
+    bodies["/"] = add_preloads(bodies["/"].decode(), find_modules(ENTRY, sources)).encode()
+    return {address: _make_file(address, body) for address, body in bodies.items()}
 
 
 async def _load_at_startup(app: web.Application) -> None:
@@ -96,14 +100,17 @@ def _list_files(folder: Path) -> Iterator[tuple[str, Path]]:
         yield address, folder / "node_modules" / library
 
 
-def _load_file(path: Path) -> PageFile:
+def _read(path: Path) -> bytes:
     body = path.read_bytes()
-    if path.suffix in STRIPPED and "node_modules" not in path.parts:
-        body = strip_source(body.decode()).encode()
+    ours = path.suffix in STRIPPED and "node_modules" not in path.parts
+    return strip_source(body.decode()).encode() if ours else body
+
+
+def _make_file(address: str, body: bytes) -> PageFile:
     return PageFile(
         body=body,
         gzipped=gzip.compress(body, compresslevel=9, mtime=0),
-        content_type=CONTENT_TYPES[path.suffix],
+        content_type=CONTENT_TYPES[PurePosixPath(address).suffix or ".html"],
         etag=hashlib.sha256(body).hexdigest()[:32],
     )
 
