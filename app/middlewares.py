@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 
 from app.errors import BadRequest, ForbiddenOrigin
 from app.keys import SETTINGS
-from app.security import SECURITY_HEADERS
+from app.security import choose_headers
 from database.errors import AcervoError
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def setup_middlewares(app: web.Application) -> None:
 
 
 async def _add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in SECURITY_HEADERS.items():
+    for name, value in choose_headers(response.content_type).items():
         response.headers.setdefault(name, value)
 
 

@@ -1,4 +1,4 @@
-"""The headers that every response carries, so that a page can run nothing but our own files.
+"""The headers that responses carry, so that a page can run nothing but our own files.
 
 No inline script or style, no other host, no framing. Trusted Types leave one way for text to
 become HTML: the policy that DOMPurify registers under its own name.
@@ -32,5 +32,15 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
         "Cross-Origin-Resource-Policy": "same-origin",
     }
 )
-"""For every response, errors included. The resource policy keeps pages of others from embedding ours, by
+"""For every document, errors included. The resource policy keeps pages of others from embedding ours, by
 which they could find out what is loaded; CORS answers stay readable, browsers do not apply it to them."""
+
+PARTS_OF_PAGES = frozenset({"text/javascript", "text/css"})
+PART_HEADERS = {name: SECURITY_HEADERS[name] for name in ("X-Content-Type-Options", "Cross-Origin-Resource-Policy")}
+"""For scripts and styles. A browser obeys the policy of the document that loads them; on each of them it
+would only be weight."""
+
+
+def choose_headers(content_type: str) -> Mapping[str, str]:
+    """The headers of a response of this type."""
+    return PART_HEADERS if content_type in PARTS_OF_PAGES else SECURITY_HEADERS

@@ -96,6 +96,12 @@ class TestErrors:
         answer = await send(served, "GET", path)
         assert {name: answer.headers[name] for name in SECURITY_HEADERS} == dict(SECURITY_HEADERS)
 
+    @pytest.mark.parametrize("path", ["/js/app.js", "/app.css"])
+    async def test_parts_of_the_page_carry_what_a_browser_obeys_on_them(self, served: Served, path: str) -> None:
+        headers = (await send(served, "GET", path)).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
 
 class TestHosts:
     @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "LOCALHOST", "127.0.0.1", "127.0.0.1:1"])
