@@ -237,14 +237,26 @@ class TestRoute:
             await model.wait_until(lambda fake: fake.open_streams == 0)
         assert (model.cancelled_streams, len(chats(model))) == (1, 1)
 
-    async def test_quotations_answer_the_completed_question(self, library: Library) -> None:
-        history = talk("How many hives did the keepers count?", "310.")
+    @pytest.mark.parametrize(
+        ("before", "quoted"),
+        [
+            ("How many tonnes of apples did the village harvest?", "The village of Serra harvested 95 tonnes"),
+            ("Did a cider maker buy all the apples?", "A cider maker bought them all."),
+            ("How many hives did the keepers count in spring?", "The keepers counted 310 hives"),
+        ],
+    )
+    async def test_quotations_answer_the_completed_question(self, library: Library, before: str, quoted: str) -> None:
         async with serve(library.data_dir) as served:
-            answer = await ask(served, "And the tonnes of apples in 2021?", history=history, top_k=1)
-            alone = await ask(served, "Why?", history=talk("How many tonnes of apples were harvested?", "95."))
-        assert answer.lines[0]["rewritten_by"] == "rule" and "hives" in answer.lines[0]["query"]
-        assert answer.lines[-1]["rewrite_duration"] < answer.lines[-1]["search_duration"]
-        assert alone.lines[0]["language"] == "en" and "95 tonnes" in alone.text
+            answer = await ask(served, "Why?", history=talk(before, "I do not know."), top_k=1)
+        first, last = answer.lines[0], answer.lines[-1]
+        assert first["rewritten_by"] == "rule" and first["language"] == "en"
+        assert answer.text.split("> ")[1].startswith(quoted)
+        assert last["rewrite_duration"] < last["search_duration"]
+
+    async def test_a_model_that_only_completed_the_question_took_part(self, served: Served, model: FakeOllama) -> None:
+        last = check_shape(await ask(served, FOLLOW_UP, history=HISTORY, filters={"documents": ["0" * 64]}))
+        assert len(chats(model)) == 1
+        assert [service["name"] for service in last["services"]] == ["ollama", "extractive"]
 
 
 def test_what_is_written_may_be_no_longer_than_a_question() -> None:
