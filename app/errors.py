@@ -72,6 +72,7 @@ class ModelError(AcervoError):
     """The model answered with an error, with garbage, or broke off."""
 
     status = 502
+    kind = "model"
 
 
 class ModelUnavailable(ModelError):

@@ -93,9 +93,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The answer broke off; `message` says what failed and what to do."""
+    """The answer broke off; `message` says what failed and what to do, `kind` what it is about, as errors do."""
 
     message: str
+    kind: str = ""
 
 
 Event = Sources | Token | Done | Failed

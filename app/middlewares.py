@@ -27,9 +27,10 @@ async def _add_security_headers(request: web.Request, response: web.StreamRespon
         response.headers.setdefault(name, value)
 
 
-def error_response(status: int, message: str) -> web.Response:
+def error_response(status: int, message: str, kind: str = "") -> web.Response:
     """The one shape of an error before the first byte of an answer."""
-    return web.json_response({"error": message, "status": status}, status=status)
+    told = {"error": message, "status": status} | ({"kind": kind} if kind else {})
+    return web.json_response(told, status=status)
 
 
 @web.middleware
@@ -38,7 +39,7 @@ async def errors_to_json(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except AcervoError as error:
-        return error_response(error.status, str(error))
+        return error_response(error.status, str(error), error.kind)
     except web.HTTPRequestEntityTooLarge as error:
         limit = request.app[SETTINGS].max_body_kb
         return error_response(error.status, f"The request is larger than {limit} kB; shorten it or raise MAX_BODY_KB.")

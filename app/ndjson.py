@@ -37,8 +37,8 @@ def ollama_line(event: Event, opening: Sources) -> bytes:
             return encode_line(_part(model, "") | describe_sources(event))
         case Done():
             return encode_line(_part(model, "", done=True) | describe_done(event))
-        case Failed(message=message):
-            return encode_line({"error": message})
+        case Failed():
+            return encode_line(_describe_failure(event))
         case _:
             assert_never(event)
 
@@ -54,7 +54,7 @@ def gemini_line(event: Event, opening: Sources) -> bytes:
             last = {"response": "", "model": opening.model, "done": True}
             return encode_line(last | describe_sources(opening) | describe_done(event))
         case Failed(message=message):
-            return encode_line({"response": message, "error": message})
+            return encode_line({"response": message} | _describe_failure(event))
         case _:
             assert_never(event)
 
@@ -62,6 +62,10 @@ def gemini_line(event: Event, opening: Sources) -> bytes:
 def _part(model: str, content: str, done: bool = False) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return {"model": model, "created_at": now, "message": {"role": "assistant", "content": content}, "done": done}
+
+
+def _describe_failure(event: Failed) -> dict[str, str]:
+    return {"error": event.message} | ({"kind": event.kind} if event.kind else {})
 
 
 def _describe_checks(checks: Sequence[Check]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ async def _catch(opening: Sources, events: AsyncIterator[Event]) -> AsyncGenerat
         async for event in events:
             yield event
     except AcervoError as error:
-        yield Failed(str(error))
+        yield Failed(str(error), error.kind)
     except Exception:  # the status is sent already, so the middleware comes too late to tell
         log.exception("An answer broke off")
         yield Failed(UNFORESEEN)

@@ -23,9 +23,12 @@
 
 
 class AcervoError(Exception):
-    """A failure that a person can act on; `str(error)` is the message shown to them."""
+    """A failure that a person can act on; `str(error)` is the message shown to them.
+
+    `kind` says in a word what it is about, where programs have use for that."""
 
     status = 500
+    kind = ""
 
 
 class SettingsError(AcervoError):

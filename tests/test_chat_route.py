@@ -206,7 +206,7 @@ async def test_a_model_that_fails_ends_the_stream_with_an_error(
     answer = await ask(chatting)
     first, *tokens, last = answer.lines
     assert answer.status == 200 and first["sources"]
-    assert set(last) == {"error"} and told in last["error"]
+    assert set(last) == {"error", "kind"} and told in last["error"]
     whole = [] if "load_error" in switches or "busy" in switches else (" " + ANSWER).split(" ")[1:4]
     assert answer.text == " ".join(whole) and len(tokens) == len(whole)
     assert not any(line.get("done") for line in answer.lines)
@@ -268,13 +268,13 @@ async def test_a_model_that_is_not_pulled(library: Library) -> None:
         async with serve(library.data_dir, llm="ollama", ollama_host=fake.url) as served:
             first, last = (await ask(served)).lines
             assert first["model"] == "llama3.1:8b" and first["sources"]
-            assert set(last) == {"error"} and "ollama pull llama3.1:8b" in last["error"]
+            assert set(last) == {"error", "kind"} and "ollama pull llama3.1:8b" in last["error"]
 
 
 async def test_ollama_away_and_wanted_by_name_is_an_error(library: Library) -> None:
     async with serve(library.data_dir, llm="ollama") as served:
         last = (await ask(served)).lines[-1]
-        assert set(last) == {"error"} and "ollama serve" in last["error"]
+        assert set(last) == {"error", "kind"} and "ollama serve" in last["error"]
 
 
 async def test_what_does_not_fit_the_window_is_counted(library: Library) -> None:

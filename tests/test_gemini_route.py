@@ -47,7 +47,7 @@ async def test_streams_in_the_shape_of_the_original(library: Library) -> None:
 async def test_an_error_is_told_in_the_response_too(library: Library) -> None:
     async with serving(library, code=grpc.StatusCode.RESOURCE_EXHAUSTED, fail_after=2) as (served, _):
         *_, last = (await ask(served, path="/gemini")).lines
-        assert set(last) == {"response", "error"} and last["response"] == last["error"]
+        assert set(last) == {"response", "error", "kind"} and last["response"] == last["error"]
         assert "GOOGLE_API_KEY" in last["error"]
 
 

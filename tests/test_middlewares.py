@@ -32,7 +32,7 @@ class TestErrors:
             ("PUT", "/", 405, "/ answers GET, HEAD, OPTIONS, POST, not PUT."),
             ("GET", "/gemini", 405, "/gemini answers OPTIONS, POST, not GET."),
             ("POST", "/health", 405, "/health answers GET, HEAD, not POST."),
-            ("OPTIONS", "/documents", 405, "/documents answers GET, HEAD, not OPTIONS."),
+            ("OPTIONS", "/documents", 405, "/documents answers GET, HEAD, POST, not OPTIONS."),
         ],
     )
     async def test_routes_and_methods_that_are_not_there(

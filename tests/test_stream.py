@@ -145,7 +145,7 @@ async def test_a_failure_is_the_last_line(merged: bool) -> None:
     error = ModelError("The model broke off. Ask again.")
     async with streaming(lambda: break_off(error, 3), merged) as (server, client):
         *lines, (_, last) = await read_lines(server, client)
-    assert last == {"error": "The model broke off. Ask again."}
+    assert last == {"error": "The model broke off. Ask again.", "kind": "model"}
     assert words_of(lines) == "w1 w2 " and not any(line["done"] for _, line in lines)
 
 

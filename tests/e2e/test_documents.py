@@ -239,6 +239,35 @@ async def test_the_questions_of_a_conversation_are_restricted_to_chosen_document
     await expect(turn.locator(".source", has_text="guia-do-acervo.pdf").first).to_be_attached()
 
 
+async def test_nothing_in_the_chosen_documents_leads_to_all(
+    open_page: OpenPage, shelf: Server, ollama: FakeOllama
+) -> None:
+    page = await open_page(shelf.url)
+    drawer = await open_drawer(page)
+    await drawer.get_by_role("checkbox", name="apples.pdf").check()
+    turn = await ask(page, "Where is the folder .data kept, with the index and the vectors?")
+    await wait_for_phase(turn, "done")
+    notice = turn.locator(".notice")
+    await expect(notice).to_contain_text("Nothing in the chosen documents")
+    await notice.get_by_role("button", name="Search all").click()
+    turn = page.locator("article.turn").last
+    await wait_for_phase(turn, "done")
+    await expect(turn.locator(".notice")).to_have_count(0)
+    await expect(turn.locator(".version")).to_have_text("2/2")
+    await expect(page.locator(".chosen")).to_be_hidden()
+
+
+async def test_a_model_that_fails_is_told_from_a_server_that_fails(
+    open_page: OpenPage, shelf: Server, ollama: FakeOllama
+) -> None:
+    ollama.switches.load_error = "model requires more system memory"
+    page = await open_page(shelf.url, allow_errors=True)
+    turn = await ask(page, "How do I add a PDF?")
+    await wait_for_phase(turn, "failed")
+    await expect(turn.get_by_role("alert")).to_contain_text("The language model failed.")
+    await expect(turn.get_by_role("alert")).to_contain_text("more system memory")
+
+
 async def test_documents_on_a_phone(open_page: OpenPage, shelf: Server) -> None:
     page = await open_page(shelf.url, viewport={"width": 360, "height": 740})
     drawer = await open_drawer(page)
@@ -267,6 +296,10 @@ async def test_the_first_document_and_a_server_that_goes_away(
     async with run_server(tmp_path / "data", tmp_path / "none", OLLAMA_HOST=ollama.url) as own:
         page = await open_page(own.url, allow_errors=True)
         await expect(page.get_by_role("heading", level=2)).to_have_text("No documents yet")
+        await wait_for_phase(turn := await ask(page, "What is there?"), "done")
+        await expect(turn.locator(".notice")).to_contain_text("There are no documents to answer from yet")
+        await expect(turn.get_by_role("button", name="Add PDFs")).to_be_visible()
+        await page.get_by_role("button", name="New conversation").click()
         first = make_pdf(tmp_path / "first.pdf", [HARVEST.format(n=1)], title="The apples of Serra")
         await pick(page, [first])
         await expect(page.locator(".empty h2")).to_have_text("What would you like to know?")

@@ -32,14 +32,17 @@ test("lines survive any split of their bytes", async () => {
 });
 
 test("each kind of line is told apart", () => {
-  const sources = '{"message":{"content":""},"done":false,"sources":[{"n":1}],"query":"q","model":"m"}';
-  assert.deepEqual(toEvent(sources), { type: "sources", sources: [{ n: 1 }], query: "q", model: "m" });
+  const sources = { message: { content: "" }, done: false, sources: [{ n: 1 }], query: "q", model: "m" };
+  const told = { type: "sources", sources: [{ n: 1 }], query: "q", model: "m" };
+  assert.deepEqual(toEvent(JSON.stringify(sources)), { ...told, relevant: true });
+  assert.deepEqual(toEvent(JSON.stringify({ ...sources, relevant: false })), { ...told, relevant: false });
   assert.deepEqual(toEvent('{"message":{"content":"hi"},"done":false}'), { type: "token", text: "hi" });
   assert.equal(toEvent('{"message":{"content":""},"done":false}'), null);
   const { summary } = toEvent('{"done":true,"eval_count":30,"eval_duration":2000000000,"citations":[2]}');
   assert.equal(summary.tokensPerSecond, 15);
   assert.deepEqual(summary.citations, [2]);
-  assert.throws(() => toEvent('{"error":"no model"}'), { kind: "broken", message: "no model" });
+  assert.throws(() => toEvent('{"error":"no model"}'), { kind: "broken", message: "no model", part: "" });
+  assert.throws(() => toEvent('{"error":"no model","kind":"model"}'), { kind: "broken", part: "model" });
   assert.throws(() => toEvent('{"message":'), { kind: "incomplete" });
 });
 

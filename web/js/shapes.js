@@ -73,6 +73,7 @@ const failure = record({
   kind: oneOf(["gone", "refused", "broken", "incomplete"]),
   message: perhaps(text(2000), ""),
   status: perhaps(whole, 0),
+  part: perhaps(text(40), ""),
 });
 const answer = (value, place) => {
   const fields = {
@@ -82,6 +83,7 @@ const answer = (value, place) => {
     query: perhaps(text(), ""),
     model: perhaps(text(200), ""),
     language: perhaps(text(40), ""),
+    relevant: perhaps(flag, true),
     summary: perhaps(summary, null),
     failure: perhaps(failure, null),
   };

@@ -95,14 +95,16 @@ export function thawTurn(row) {
 
 /** An answer before its first line. `phase`: waiting, streaming, done, stopped, interrupted or failed. */
 export function emptyAnswer() {
-  return { phase: "waiting", text: "", sources: [], query: "", model: "", summary: null, failure: null };
+  return { phase: "waiting", text: "", sources: [], query: "", model: "", relevant: true, summary: null, failure: null };
 }
 
 /** The answer after one event of `api/chat.js`. Pure. */
 export function applyEvent(answer, event) {
   switch (event.type) {
-    case "sources":
-      return { ...answer, phase: "streaming", sources: event.sources, query: event.query, model: event.model };
+    case "sources": {
+      const { type, ...found } = event;
+      return { ...answer, phase: "streaming", ...found };
+    }
     case "token":
       return { ...answer, phase: "streaming", text: answer.text + event.text };
     case "done":

@@ -43,5 +43,5 @@ function toRequest({ question, options }, history) {
 function describeEnd(error, signal) {
   if (signal.aborted) return { phase: "stopped" };
   if (!(error instanceof AnswerError)) throw error;
-  return { phase: "failed", failure: { kind: error.kind, message: error.message, status: error.status } };
+  return { phase: "failed", failure: { kind: error.kind, message: error.message, status: error.status, part: error.part } };
 }

@@ -24,10 +24,11 @@ export async function* askQuestion(question, signal) {
 /** One line of the wire as an event, or null for a line that carries nothing. */
 export function toEvent(line) {
   const part = parseLine(line);
-  if (typeof part.error === "string") throw new AnswerError("broken", part.error);
+  if (typeof part.error === "string") throw new AnswerError("broken", part.error, 0, part.kind);
   if (part.done) return { type: "done", summary: summarise(part) };
   if (Array.isArray(part.sources)) {
-    return { type: "sources", sources: part.sources, query: part.query ?? "", model: part.model ?? "" };
+    const { sources, query = "", model = "", relevant = true } = part;
+    return { type: "sources", sources, query, model, relevant };
   }
   const text = part.message?.content;
   return text ? { type: "token", text } : null;
@@ -88,5 +89,5 @@ async function asGone(promise, signal) {
 
 async function describeRefusal(response) {
   const body = await response.json().catch(() => ({}));
-  return new AnswerError("refused", typeof body?.error === "string" ? body.error : "", response.status);
+  return new AnswerError("refused", typeof body?.error === "string" ? body.error : "", response.status, body?.kind);
 }

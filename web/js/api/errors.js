@@ -5,13 +5,16 @@
  *   refused     the server answered with an error status
  *   broken      the server began to answer and then said what failed
  *   incomplete  the stream ended, or became unreadable, without its last line
+ *
+ * `part` names what failed behind the server where that says so: "model", or "".
  */
 export class AnswerError extends Error {
   /** @param {"gone" | "refused" | "broken" | "incomplete"} kind */
-  constructor(kind, message = "", status = 0) {
+  constructor(kind, message = "", status = 0, part = "") {
     super(message);
     this.name = "AnswerError";
     this.kind = kind;
     this.status = status;
+    this.part = part;
   }
 }

@@ -172,6 +172,8 @@ export default {
   "answer.interrupted": "The page was closed or reloaded while this answer was arriving. This is what had arrived.",
   "answer.cut": "The model reached its length limit; the answer may end too early.",
   "answer.nothing": "Nothing in your documents matches this question. Other words may help.",
+  "answer.noDocuments": "There are no documents to answer from yet. Add PDFs and ask again.",
+  "answer.nothingChosen": "Nothing in the chosen documents answers this question.",
   "answer.searched": "Searched for: {query}",
   "answer.local": "Stayed on this machine",
   "answer.remote": "Sent to {services}",
@@ -187,6 +189,7 @@ export default {
   "error.refused": "The server refused the question ({status}).",
   "error.broken": "The answer broke off: {message}",
   "error.incomplete": "The answer ended before it was complete.",
+  "error.model": "The language model failed. {message}",
   "error.retry": "Retry",
 
   "sources.cited": "Sources",

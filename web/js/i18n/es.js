@@ -174,6 +174,8 @@ export default {
     "La página se cerró o se recargó mientras llegaba esta respuesta. Esto es lo que había llegado.",
   "answer.cut": "El modelo alcanzó su límite de longitud; la respuesta puede terminar antes de tiempo.",
   "answer.nothing": "Nada en tus documentos coincide con esta pregunta. Otras palabras pueden ayudar.",
+  "answer.noDocuments": "Aún no hay documentos con los que responder. Añade PDF y vuelve a preguntar.",
+  "answer.nothingChosen": "Nada en los documentos elegidos responde a esta pregunta.",
   "answer.searched": "Búsqueda hecha: {query}",
   "answer.local": "No salió de esta máquina",
   "answer.remote": "Enviado a {services}",
@@ -189,6 +191,7 @@ export default {
   "error.refused": "El servidor rechazó la pregunta ({status}).",
   "error.broken": "La respuesta se interrumpió: {message}",
   "error.incomplete": "La respuesta terminó antes de estar completa.",
+  "error.model": "El modelo de lenguaje falló. {message}",
   "error.retry": "Reintentar",
 
   "sources.cited": "Fuentes",

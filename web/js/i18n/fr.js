@@ -178,6 +178,8 @@ export default {
     "La page a été fermée ou rechargée pendant l’arrivée de cette réponse. Voici ce qui était arrivé.",
   "answer.cut": "Le modèle a atteint sa limite de longueur ; la réponse s’arrête peut-être trop tôt.",
   "answer.nothing": "Rien dans vos documents ne correspond à cette question. D’autres mots peuvent aider.",
+  "answer.noDocuments": "Il n’y a pas encore de documents pour répondre. Ajoutez des PDF et reposez la question.",
+  "answer.nothingChosen": "Rien dans les documents choisis ne répond à cette question.",
   "answer.searched": "Recherche effectuée : {query}",
   "answer.local": "Resté sur cette machine",
   "answer.remote": "Envoyé à {services}",
@@ -193,6 +195,7 @@ export default {
   "error.refused": "Le serveur a refusé la question ({status}).",
   "error.broken": "La réponse s’est interrompue : {message}",
   "error.incomplete": "La réponse s’est terminée avant d’être complète.",
+  "error.model": "Le modèle de langage a échoué. {message}",
   "error.retry": "Réessayer",
 
   "sources.cited": "Sources",

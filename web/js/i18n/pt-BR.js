@@ -174,6 +174,8 @@ export default {
     "A página foi fechada ou recarregada enquanto esta resposta chegava. Isto é o que havia chegado.",
   "answer.cut": "O modelo chegou ao seu limite de tamanho; a resposta pode terminar antes da hora.",
   "answer.nothing": "Nada nos seus documentos corresponde a esta pergunta. Outras palavras podem ajudar.",
+  "answer.noDocuments": "Ainda não há documentos para responder. Adicione PDFs e pergunte de novo.",
+  "answer.nothingChosen": "Nada nos documentos escolhidos responde a esta pergunta.",
   "answer.searched": "Busca feita: {query}",
   "answer.local": "Ficou nesta máquina",
   "answer.remote": "Enviado a {services}",
@@ -189,6 +191,7 @@ export default {
   "error.refused": "O servidor recusou a pergunta ({status}).",
   "error.broken": "A resposta foi interrompida: {message}",
   "error.incomplete": "A resposta terminou antes de estar completa.",
+  "error.model": "O modelo de linguagem falhou. {message}",
   "error.retry": "Tentar de novo",
 
   "sources.cited": "Fontes",

@@ -79,7 +79,6 @@ function createBody(page, turn, open) {
 /** The notice, the actions and the small print under an answer that is over. */
 function describeEnd(page, turn, answer) {
   if (!isOver(answer)) return [];
-  const retry = () => page.conversation.retry(turn);
   const actions = createActions(page, turn, describeFoot(answer, turn.question));
-  return [createNotice(answer, retry), ...actions].filter(Boolean);
+  return [...createNotice(page, turn), ...actions];
 }

@@ -1,26 +1,53 @@
-/** Says, in words that differ, why an answer is not whole, and offers to ask again. */
+/** Says, in words that differ, why an answer is not whole or found nothing, and offers what helps. */
 
 import { t } from "../i18n/index.js";
+import { readableDocuments } from "../store.js";
+import { createPick } from "./documents-pick.js";
 import { h, icon } from "./dom.js";
 
-/** The notice for an answer that is over, or null when there is nothing to say. */
-export function createNotice(answer, retry) {
-  if (answer.phase === "failed") return createAlert(answer, retry);
+/**
+ * What stands under the answer of `turn` once it is over; empty when there is nothing to say.
+ * @param {{store: object, conversation: object, collection: object, adding: object}} page
+ */
+export function createNotice(page, turn) {
+  const answer = turn.answer.value;
+  if (answer.phase === "failed") return [createAlert(answer, () => page.conversation.retry(turn))];
+  if (answer.phase === "done" && (answer.sources.length === 0 || answer.relevant === false)) return describeNothing(page, turn);
   const words = describe(answer);
-  return words ? h("p", { class: "notice" }, words) : null;
+  return words ? [h("p", { class: "notice" }, words)] : [];
 }
 
-function describe(answer) {
-  if (answer.phase === "stopped") return t("answer.stopped");
-  if (answer.phase === "interrupted") return t("answer.interrupted");
-  if (answer.summary?.reason === "length") return t("answer.cut");
-  return answer.sources.length === 0 ? t("answer.nothing") : "";
+function describe({ phase, summary }) {
+  if (phase === "stopped") return t("answer.stopped");
+  if (phase === "interrupted") return t("answer.interrupted");
+  return summary?.reason === "length" ? t("answer.cut") : "";
+}
+
+/** Nothing was found: because nothing is there, because only some was searched, or because nothing fits. */
+function describeNothing(page, turn) {
+  const { phase } = page.store.documents.value;
+  if (phase === "loaded" && readableDocuments(page.store.documents.value).length === 0) {
+    return [h("p", { class: "notice" }, t("answer.noDocuments")), createPick(page)];
+  }
+  if (!turn.options.documents?.length) return [h("p", { class: "notice" }, t("answer.nothing"))];
+  const searchAll = () => {
+    page.collection.choose([]);
+    page.conversation.edit(turn, turn.question);
+  };
+  return [
+    h(
+      "div",
+      { class: "notice choice-notice" },
+      h("p", {}, t("answer.nothingChosen")),
+      h("button", { type: "button", class: "action", onclick: searchAll }, h("span", {}, t("chosen.all"))),
+    ),
+  ];
 }
 
 function createAlert(answer, retry) {
   return h(
     "div",
-    { class: "notice error", role: "alert", "data-kind": answer.failure.kind },
+    { class: "notice error", role: "alert", "data-kind": answer.failure.part || answer.failure.kind },
     h("p", {}, explain(answer)),
     h("button", { type: "button", class: "action", onclick: retry }, icon("retry"), h("span", {}, t("error.retry"))),
   );
@@ -28,6 +55,7 @@ function createAlert(answer, retry) {
 
 function explain({ failure, text, sources }) {
   const begun = text !== "" || sources.length > 0;
+  if (failure.part === "model") return t("error.model", { message: failure.message });
   switch (failure.kind) {
     case "gone":
       return t(begun ? "error.lost" : "error.gone");
