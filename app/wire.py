@@ -7,9 +7,13 @@ from pydantic_core import PydanticCustomError
 
 from app.errors import BadRequest
 from app.llms import Message
+from database.documents import Filters
 
 MAX_HISTORY = 100
 MAX_FILTERED = 1000
+MAX_PAGE = 2**31 - 1
+Seconds = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+"""Since the epoch."""
 MAX_NAME = 200
 MAX_TOLD = 5
 """Wrong fields named in one message."""
@@ -25,9 +29,19 @@ class Turn(BaseModel):
 
 
 class FilterModel(BaseModel):
-    """Restricts the search to documents, by id."""
+    """Restricts the search; what is left out restricts nothing."""
 
     documents: list[StrictStr] = Field(default_factory=list, max_length=MAX_FILTERED)
+    languages: list[StrictStr] = Field(default_factory=list, max_length=MAX_FILTERED)
+    first_page: StrictInt = Field(default=0, ge=0, le=MAX_PAGE)
+    last_page: StrictInt = Field(default=0, ge=0, le=MAX_PAGE)
+    added_from: Seconds = 0
+    added_until: Seconds = 0
+
+    def read(self) -> Filters:
+        """The same as searches take it."""
+        lists = {"documents": tuple(self.documents), "languages": tuple(self.languages)}
+        return Filters(**self.model_dump(exclude=set(lists)), **lists)
 
 
 class AskRequest(BaseModel):

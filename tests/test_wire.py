@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.errors import BadRequest
 from app.wire import MAX_FILTERED, MAX_HISTORY, MAX_TOLD, parse_ask
+from database.documents import Filters
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -23,6 +24,13 @@ def parse(**fields: Any) -> Any:
 def test_the_original_request() -> None:
     asked = parse_ask(b'{"prompt": " Why? ", "parametro": 0}')
     assert (asked.prompt, asked.turns, asked.filters.documents, asked.top_k) == ("Why?", [], [], None)
+
+
+def test_filters_reach_the_search_as_they_came() -> None:
+    fields = {"documents": ["d"], "languages": ["pt"], "first_page": 2, "last_page": 9}
+    asked = parse(filters={**fields, "added_from": 1.5, "added_until": 2})
+    assert asked.filters.read() == Filters(("d",), ("pt",), 2, 9, 1.5, 2.0)
+    assert parse().filters.read() == Filters()
 
 
 @given(JSON)
@@ -57,6 +65,10 @@ def test_whatever_comes_is_parsed_or_refused(body: bytes) -> None:
         (b'{"prompt": "?", "top_k": 51}', "top_k: Input should be less"),
         (b'{"prompt": "?", "top_k": "6"}', "top_k: Input should be a valid integer"),
         (b'{"prompt": "?", "top_k": true}', "top_k: Input should be a valid integer"),
+        (b'{"prompt": "?", "filters": {"first_page": -1}}', "filters.first_page: Input should be greater"),
+        (b'{"prompt": "?", "filters": {"last_page": "9"}}', "filters.last_page: Input should be a valid integer"),
+        (b'{"prompt": "?", "filters": {"added_from": 1e999}}', "filters.added_from: Input should be a finite number"),
+        (b'{"prompt": "?", "filters": {"languages": "pt"}}', "filters.languages: Input should be a valid array"),
         (b'{"prompt": "?", "rewrite": 1}', "rewrite: Input should be a valid boolean"),
         (b'{"prompt": "?", "model": 1}', "model: Input should be a valid string"),
         (b'{"prompt": "?", "filters": []}', "filters: Input should be an object"),

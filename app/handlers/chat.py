@@ -17,7 +17,6 @@ from app.ndjson import gemini_line, ollama_line
 from app.settings import ServerSettings
 from app.stream import Encode, stream_events
 from app.wire import AskRequest, parse_ask
-from database.documents import Filters
 
 T = TypeVar("T")
 
@@ -72,7 +71,7 @@ async def running_beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.
 
 def make_question(asked: AskRequest, settings: ServerSettings) -> Question:
     """The question of a request; TOP_K where it names no number of passages."""
-    filters = Filters(documents=tuple(asked.filters.documents))
+    filters = asked.filters.read()
     limit_s = settings.rewrite_timeout_s if asked.rewrite else 0
     top_k = asked.top_k or settings.top_k
     return Question(asked.prompt, top_k, asked.turns, filters, limit_s, settings.refuse_unrelated)
