@@ -56,11 +56,13 @@ async def test_lists_what_is_visible_by_name(served: Served, library: Library) -
         "language": "pt",
         "pages": 2,
         "chunks": 2,
+        "windows": document.window_count,
         "size": document.size,
         "state": "ready",
         "reason": "",
         "notes": [],
         "added_at": 1700000000.0,
+        "origin": "folder",
     }
     assert (broken["state"], broken["reason"], broken["pages"]) == ("failed", "Not a PDF.", 0)
 
