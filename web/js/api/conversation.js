@@ -161,11 +161,12 @@ function thaw(found) {
   return found && { ...found, turns: found.turns.map(thawTurn), controller: null };
 }
 
+/** What the other tab is still writing comes when it is over. */
 function mergeTurns(conversation, rows) {
-  for (const row of rows) {
+  for (const row of rows.filter(({ answer }) => isOver(answer))) {
     const known = conversation.turns.find(({ id }) => id === row.id);
     if (!known) conversation.turns.push(thawTurn(row));
-    else if (known.answer.value.phase === "interrupted" && isOver(row.answer)) known.answer.value = row.answer;
+    else if (known.answer.value.phase === "interrupted") known.answer.value = row.answer;
   }
 }
 

@@ -8,6 +8,7 @@ export const LANGUAGES = { "pt-BR": "Português", en: "English", es: "Español",
 const REMEMBERED = "acervo.language";
 
 let words = {};
+let wanted = "";
 let tag = "en";
 let plurals = new Intl.PluralRules(tag);
 
@@ -18,7 +19,11 @@ export function preferredLanguage(remembered = recall(REMEMBERED), wanted = navi
 
 /** Make `language` the page's; its words are fetched when they are not here yet. */
 export async function useLanguage(language) {
-  ({ default: words } = await import(`./${language}.js`));
+  wanted = language;
+  const loaded = await import(`./${language}.js`);
+  // Another one was chosen while this one was on its way.
+  if (wanted !== language) return;
+  words = loaded.default;
   tag = language;
   plurals = new Intl.PluralRules(tag);
   document.documentElement.lang = tag;

@@ -64,11 +64,12 @@ export function createSpeaker(turn) {
   }
   function offer() {
     button.hidden = !findVoice();
+    if (!button.hidden) speech.removeEventListener("voiceschanged", offer);
   }
 
   offer();
   // Browsers find their voices some time after they are first asked.
-  if (button.hidden) speech.addEventListener("voiceschanged", offer, { once: true });
+  if (button.hidden) speech.addEventListener("voiceschanged", offer);
   return button;
 }
 
