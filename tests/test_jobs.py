@@ -3,23 +3,21 @@
 import asyncio
 import fcntl
 import json
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
 
-from database.settings import ROOT
 from tests import pdfs
+from tests.e2e.servers import run_server
+from tests.fakes.mongod import FakeMongod
 from tests.library import HARVEST, LIGHTHOUSE, QUESTION, Library
 from tests.loads import read_index
-from tests.server import Served, serve
+from tests.server import NOBODY, Served, serve
 from tests.uploading import (
     Job,
     find_documents,
@@ -38,6 +36,8 @@ LONG = 24
 """Pages of a document that keeps a job busy for some seconds."""
 JOB_FIELDS = {"document", "name", "size", "id", "state", "stage", "pages", "windows", "searchable", "duplicate",
               "error", "kind", "notes", "created_at", "updated_at", "waiting"}  # fmt: skip
+
+ALONE = {"LLM": "extractive", "OLLAMA_HOST": NOBODY}
 
 
 @pytest.fixture
@@ -158,6 +158,18 @@ class TestWaiting:
             assert (await finish(served.client, job))["state"] == "done"
 
 
+async def test_in_mongodb(home: Path, tmp_path: Path) -> None:
+    async with FakeMongod() as mongod, serve(home, mongodb_uri=mongod.uri, undo_s=0.3) as served:
+        job = await start(served.client, "a.pdf", make_bytes(tmp_path, 9))
+        stages = [line["stage"] async for line in follow(served.client, job["id"])]
+        assert stages[-1] == "ready" and len(set(stages)) > 1
+        assert await find_documents(served, "Registro 7") == {job["document"]}
+        await get_json(served.client, f"/documents/{job['document']}", "DELETE")
+        assert await find_documents(served, "Registro 7") == set()
+        await until(lambda: not list((home / "files").rglob("*.pdf")))
+        assert await list_names(served.client) == []
+
+
 @pytest.mark.parametrize("stage", ["received", "text", "layout"])
 async def test_cancelled_at_work(served: Served, home: Path, tmp_path: Path, stage: str) -> None:
     job = await start(served.client, "a.pdf", await asyncio.to_thread(make_bytes, tmp_path, LONG))
@@ -253,40 +265,13 @@ def count_erasures(data_dir: Path) -> int:
         db.close()
 
 
-@asynccontextmanager
-async def running(home: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, ClientSession]]:
-    """A server in a process of its own, and a client of it."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "ACERVO_ENV_FILE": os.devnull,
-        "DATA_DIR": str(home),
-        "PORT": "0",
-        "LLM": "extractive",
-        "OLLAMA_HOST": "http://127.0.0.1:9",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", cwd=ROOT, env=environment, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    line = await process.stdout.readline()
-    try:
-        async with ClientSession(line.decode().split()[-1]) as client:
-            yield process, client
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
-
-
 async def test_a_killed_server_goes_on_when_it_is_started_again(home: Path, tmp_path: Path) -> None:
     data = [make_bytes(tmp_path, LONG), make_bytes(tmp_path, seed=1)]
-    async with running(home) as (process, client):
+    async with run_server(home, tmp_path, **ALONE) as server, ClientSession(server.url) as client:
         jobs = [await start(client, f"{n}.pdf", part) for n, part in enumerate(data)]
         await wait_for(client, jobs[0], lambda line: line["stage"] == "text")
-        process.kill()
-        await process.wait()
-    async with running(home) as (_, client):
+        await server.kill()
+    async with run_server(home, tmp_path, **ALONE) as server, ClientSession(server.url) as client:
         ended = [await finish(client, job) for job in jobs]
         assert [(job["id"], job["state"], job["stage"]) for job in ended] == [(j["id"], "done", "ready") for j in jobs]
         assert await list_names(client) == ["0.pdf", "1.pdf"]
