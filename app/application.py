@@ -9,10 +9,10 @@ import aiohttp_cors
 from aiohttp import web
 
 from app.engine import Engine
-from app.handlers import chat, documents, feedback, health, jobs, models, uploads
+from app.handlers import chat, documents, feedback, health, jobs, models, topics, uploads
 from app.handlers.page import add_page_routes
 from app.images import PageImages
-from app.keys import ANSWERS, ENGINE, IMAGES, LIBRARY, QUEUE, SETTINGS, STOPPING, UPLOADS
+from app.keys import ANSWERS, ENGINE, IMAGES, LIBRARY, QUEUE, SETTINGS, STOPPING, TOPICS, UPLOADS
 from app.library import Library
 from app.middlewares import setup_middlewares
 from app.queue import Queue
@@ -29,6 +29,7 @@ def make_app(settings: ServerSettings, *, gemini_channel: Any = None) -> web.App
     app[SETTINGS] = settings
     app[ANSWERS] = set()
     app[UPLOADS] = set()
+    app[TOPICS] = {}
     app[STOPPING] = asyncio.Event()
     app[IMAGES] = PageImages(settings)
     setup_middlewares(app)
@@ -47,6 +48,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/health", health.get_health)
     app.router.add_get("/ready", health.get_ready)
     app.router.add_get("/models", models.list_models)
+    app.router.add_get("/topics", topics.list_topics)
     app.router.add_get("/feedback", feedback.get_feedback)
     app.router.add_post("/feedback", feedback.post_feedback)
     app.router.add_get("/documents", documents.list_documents)

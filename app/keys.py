@@ -20,5 +20,7 @@ UPLOADS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("uploads", set)
 IMAGES = web.AppKey("images", PageImages)
 ANSWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("answers", set)
 """The tasks that stream answers now."""
+TOPICS: web.AppKey[dict[frozenset[tuple[str, str]], list[dict[str, Any]]]] = web.AppKey("topics", dict)
+"""What was found for `GET /topics`, by the documents and versions in which it was looked for."""
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set when the server is told to stop."""

@@ -48,14 +48,15 @@ class Library:
     """By the name of the document and the page."""
 
 
-async def make_library(data_dir: Path) -> Library:
-    """Make the index, and keep the originals as the loader does."""
+async def make_library(data_dir: Path, given: Mapping[str, tuple[str, Sequence[str]]] = TEXTS) -> Library:
+    """Make the index, and keep the originals as the loader does. `given`: name → language and pages, each
+    a heading and a text."""
     embedder, store = MiniLMEmbedder(data_dir / "models"), SqliteStore(data_dir / "index.sqlite")
     await embedder.open()
     await store.open()
     await store.write_index(replace(make_record(embedder), languages=("en", "pt")))
     chunker, documents, chunks = Chunker(embedder.count_tokens), {}, {}
-    for name, (language, texts) in TEXTS.items():
+    for name, (language, texts) in given.items():
         document = _keep_pdf(data_dir, name, texts)
         pages = [_make_page(number, text) for number, text in enumerate(texts, 1)]
         found = chunker.chunk_pages(document.id, pages)

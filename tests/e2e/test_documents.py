@@ -109,6 +109,18 @@ async def test_a_dropped_folder_can_be_asked_before_it_is_ready(
     await expect(row).to_have_count(0)
 
 
+async def test_the_proposed_questions_are_answered(open_page: OpenPage, shelf: Server, ollama: FakeOllama) -> None:
+    page = await open_page(shelf.url)
+    await expect(page.locator(".example")).to_have_count(3)
+    example = page.locator(".example").first
+    await expect(example).to_contain_text("What do the documents say about “")
+    await example.click()
+    turn = page.locator("article.turn")
+    await wait_for_phase(turn, "done")
+    await expect(turn.locator(".source").first).to_be_attached()
+    await expect(turn.locator(".notice")).to_have_count(0)
+
+
 async def test_each_file_that_is_refused_is_told_why(open_page: OpenPage, shelf: Server, tmp_path: Path) -> None:
     page = await open_page(shelf.url, allow_errors=True)
     await open_drawer(page)

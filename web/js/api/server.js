@@ -34,6 +34,13 @@ export async function readReadiness() {
   return response.json();
 }
 
+/** GET /topics → Topic[]: headings about which the loaded documents can be asked. Rejects as `listDocuments` does. */
+export async function listTopics() {
+  const response = await fetch("/topics");
+  if (!response.ok) throw new Error(`GET /topics: ${response.status}`);
+  return (await response.json()).topics;
+}
+
 /** The document itself, opened by the browser at `page`. */
 export function fileAddress(documentId, page = 1) {
   return `/documents/${encodeURIComponent(documentId)}/file#page=${page}`;

@@ -1,11 +1,13 @@
 /** What stands where the conversation will be: what this is, what is loaded, what could be asked. */
 
+import { listTopics } from "../api/server.js";
 import { t } from "../i18n/index.js";
 import { readableDocuments } from "../store.js";
 import { createPick } from "./documents-pick.js";
 import { h } from "./dom.js";
 
-const EXAMPLES = ["example.about", "example.points", "example.conclude"];
+const MAX_QUESTIONS = 3;
+/** A long title makes a question that finds its own words instead of an answer. */
 const MAX_TITLE = 60;
 const SAMPLE = "guia-do-acervo.pdf";
 const SAMPLE_EXAMPLES = ["example.sample.add", "example.sample.leaves", "example.sample.cites"];
@@ -39,20 +41,31 @@ function describeLoaded(phase, readable) {
   });
 }
 
+/** Three questions that the documents answer; those about headings come when the server has tried them. */
 function suggestions(documents, page) {
-  const onlySample = documents.length === 1 && documents[0].name === SAMPLE;
-  // A long title makes a question that finds its own words instead of an answer.
+  const list = h("ul", { class: "examples" });
+  const element = h("div", { hidden: true }, h("h3", { class: "small-title" }, t("empty.try")), list);
+  function show(questions) {
+    list.replaceChildren(...questions.map((question) => h("li", {}, createExample(page, question))));
+    element.hidden = questions.length === 0;
+  }
+  if (documents.length === 1 && documents[0].name === SAMPLE) show(SAMPLE_EXAMPLES.map((key) => t(key)));
+  else
+    listTopics()
+      .catch(() => [])
+      .then((topics) => show(makeQuestions(topics, documents)));
+  return element;
+}
+
+/** Questions about these topics, then about whole documents. Pure. */
+export function makeQuestions(topics, documents) {
+  const asked = topics.map(({ heading }) => (heading.endsWith("?") ? heading : t("example.topic", { heading })));
   const titles = documents.map(titleOf).filter((title) => title.length <= MAX_TITLE);
-  if (!onlySample && titles.length === 0) return null;
-  const buttons = (onlySample ? SAMPLE_EXAMPLES : EXAMPLES).map((key, index) => {
-    const question = t(key, { title: titles[index % titles.length] });
-    return h(
-      "li",
-      {},
-      h("button", { type: "button", class: "example", onclick: () => page.conversation.ask(question) }, question),
-    );
-  });
-  return h("div", {}, h("h3", { class: "small-title" }, t("empty.try")), h("ul", { class: "examples" }, buttons));
+  return [...asked, ...titles.map((title) => t("example.about", { title }))].slice(0, MAX_QUESTIONS);
+}
+
+function createExample(page, question) {
+  return h("button", { type: "button", class: "example", onclick: () => page.conversation.ask(question) }, question);
 }
 
 function explainLoading(page) {
