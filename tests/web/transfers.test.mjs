@@ -7,7 +7,9 @@ import { after, before, test } from "node:test";
 import { followJob } from "../../web/js/api/jobs.js";
 import { foreseeRefusal, readReply } from "../../web/js/api/uploads.js";
 import { canRetry, createTransfer, describe, isActive, measure, mergeJobs, withJob } from "../../web/js/transfers.js";
+import { useLanguage } from "../../web/js/i18n/index.js";
 import { findDocuments, sortDocuments } from "../../web/js/ui/documents-list.js";
+import { makeQuestions } from "../../web/js/ui/empty.js";
 
 const JOB = {
   id: "1",
@@ -114,6 +116,21 @@ test("documents are found by every word, without accents, and sorted as people c
   assert.equal(ids(findDocuments(documents, "")), "abc");
   const orders = ["name", "added", "pages", "size"].map((by) => ids(sortDocuments(documents, by)));
   assert.deepEqual(orders, ["cba", "cab", "bca", "cba"]);
+});
+
+test("questions are about headings first, then about titles that are short, each once", async () => {
+  globalThis.document = { documentElement: {} };
+  await useLanguage("en");
+  const titles = ["Tides", "Tides", "long ".repeat(20), "Winds", "Waves"];
+  const documents = titles.map((title) => ({ title, name: "a.pdf" }));
+  const topics = [{ heading: "Why does it turn?" }, { heading: "The old lamp" }];
+  assert.deepEqual(makeQuestions(topics, documents), [
+    "Why does it turn?",
+    "What do the documents say about “The old lamp”?",
+    "What is “Tides” about?",
+  ]);
+  assert.deepEqual(makeQuestions([], documents), ["Tides", "Winds", "Waves"].map((title) => `What is “${title}” about?`));
+  delete globalThis.document;
 });
 
 const realFetch = globalThis.fetch;

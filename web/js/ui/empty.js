@@ -60,7 +60,7 @@ function suggestions(documents, page) {
 /** Questions about these topics, then about whole documents. Pure. */
 export function makeQuestions(topics, documents) {
   const asked = topics.map(({ heading }) => (heading.endsWith("?") ? heading : t("example.topic", { heading })));
-  const titles = documents.map(titleOf).filter((title) => title.length <= MAX_TITLE);
+  const titles = [...new Set(documents.map(titleOf))].filter((title) => title.length <= MAX_TITLE);
   return [...asked, ...titles.map((title) => t("example.about", { title }))].slice(0, MAX_QUESTIONS);
 }
 
