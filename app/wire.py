@@ -40,8 +40,14 @@ class FilterModel(BaseModel):
 
     def read(self) -> Filters:
         """The same as searches take it."""
-        lists = {"documents": tuple(self.documents), "languages": tuple(self.languages)}
-        return Filters(**self.model_dump(exclude=set(lists)), **lists)
+        return Filters(
+            documents=tuple(self.documents),
+            languages=tuple(self.languages),
+            first_page=self.first_page,
+            last_page=self.last_page,
+            added_from=self.added_from,
+            added_until=self.added_until,
+        )
 
 
 class AskRequest(BaseModel):
