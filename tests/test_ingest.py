@@ -10,7 +10,7 @@ import pytest
 
 from app.library import UPLOADS
 from database.build import Progress
-from database.documents import Document, Name, Record, SearchQuery
+from database.documents import Contents, Document, Name, Record, SearchQuery
 from database.embedders.minilm import MiniLMEmbedder
 from database.errors import ReadError
 from database.files import find_files
@@ -90,18 +90,26 @@ async def test_stages_replace_one_another(
     assert await store.get_document(document.id) == ready and ready.version == ingester.versions.contents
 
 
-async def test_a_document_deleted_meanwhile_stays_deleted(
-    ingester: Ingester, store: SqliteStore, tmp_path: Path
-) -> None:
-    class Deleting(Progress):
-        async def published(self, document: Document) -> None:
-            if document.state == "text":
-                await store.put_record(Record(ERASURE, document.id, {}, open=True))
-                await store.put_names(document.id, exclude(document).names)
+class Deleting(SqliteStore):
+    """Somebody deletes the document at the very moment when it is published."""
 
-    ready = await ingester.make_by_stages(await keep(ingester, tmp_path), Deleting())
-    assert ready.state == "ready" and not ready.visible and await store.get_document(ready.id) == ready
+    async def publish(self, document: Document, contents: Contents) -> None:
+        await self.put_record(Record(ERASURE, document.id, {}, open=True))
+        await self.put_names(document.id, exclude(document).names)
+        await super().publish(document, contents)
+
+
+async def test_a_document_deleted_meanwhile_stays_deleted(embedder: MiniLMEmbedder, tmp_path: Path) -> None:
+    store = Deleting(tmp_path / "data/index.sqlite")
+    await store.open()
+    await open_index(store, embedder)
+    ingester = Ingester(IndexSettings.load(), store, embedder)
+    document = await keep(ingester, tmp_path, pages=1)
+    await store.put_document(document)
+    published = await ingester.publish(*await ingester.make(document))
+    assert not published.visible and await store.get_document(document.id) == published
     assert not (await store.search(SearchQuery(None, ("farol",), ()))).words
+    await store.aclose()
 
 
 async def test_names_given_meanwhile_stay(ingester: Ingester, store: SqliteStore, tmp_path: Path) -> None:

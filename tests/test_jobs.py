@@ -4,7 +4,9 @@ import asyncio
 import fcntl
 import json
 import shutil
+import socket
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -277,6 +279,18 @@ async def test_a_killed_server_goes_on_when_it_is_started_again(home: Path, tmp_
         assert await list_names(client) == ["0.pdf", "1.pdf"]
     index = read_index(home)
     assert index.record["settled"] and len(index.pages) == LONG + 1
+
+
+async def test_the_lease_of_a_killed_server_holds_nothing_up(home: Path, tmp_path: Path) -> None:
+    async with serve(home) as served:
+        with loading(home):
+            job = await start(served.client, "a.pdf", make_bytes(tmp_path))
+            db = sqlite3.connect(home / "index.sqlite", timeout=30)
+            lease = (f"{socket.gethostname()}:{home}", time.time() + 3600)
+            db.execute("UPDATE books SET holder = ?, lease_until = ? WHERE kind = 'job'", lease)
+            db.commit()
+            db.close()
+        assert (await finish(served.client, job))["state"] == "done"
 
 
 async def test_a_stopped_server_gives_its_job_back(home: Path, tmp_path: Path) -> None:
