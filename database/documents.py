@@ -198,8 +198,8 @@ class SearchQuery:
     """What a store is asked, already embedded and analysed.
 
     `words` and `grams` are distinct terms without the index's common ones; windows and whole pages
-    are searched for them. A view whose input is empty (or a `vector` that is None) is not searched.
-    At most `limit` windows or pages a view.
+    are searched for them, windows without those that are `heavy`. A view whose input is empty (or a
+    `vector` that is None) is not searched. At most `limit` windows or pages a view.
     """
 
     vector: Vector | None
@@ -209,6 +209,14 @@ class SearchQuery:
     limit: int = 200
     generation: int = 0
     """The generation that was analysed for; 0 for whichever answers."""
+    heavy: frozenset[str] = frozenset()
+    """Words and grams that so many windows have that finding them all takes too long."""
+
+    def terms_of(self, view: str) -> tuple[str, ...]:
+        """What a view of `Candidates` is asked for, vectors apart. Heavy terms stay where nothing else is left."""
+        terms = self.words if view in ("words", "page_words") else self.grams
+        light = tuple(term for term in terms if term not in self.heavy) if view in ("words", "grams") else terms
+        return light or terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +273,9 @@ class IndexRecord:
     """Of the documents, ISO 639-1."""
     common_words: tuple[str, ...] = ()
     common_grams: tuple[str, ...] = ()
-    """Terms found in so many windows that searching for them costs much and tells little."""
+    """Terms found in so large a share of the windows that they tell little."""
+    heavy_terms: tuple[str, ...] = ()
+    """Words and grams beyond these, found in so many windows that searching windows for them costs too much."""
     settled: bool = True
     """False while a load is at work and after one that was killed: languages and terms may be behind."""
 

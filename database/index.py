@@ -11,6 +11,9 @@ from database.stores import Generation, Store
 
 SCHEMA = 2
 """Changes when the stores' layout changes, or what they hold of a page. 2: pages are found as a whole."""
+HEAVY_WINDOWS = 5000
+"""Windows are not searched for terms that more of them have: at 100,000 windows those are terms of every
+twentieth. Whole pages, which are few, still are; docs/retrieval.md says what it costs."""
 SAMPLE = 5000
 """Windows looked at to find the common terms."""
 
@@ -81,12 +84,19 @@ def check_dimension(record: IndexRecord, embedder: Embedder) -> None:
 async def describe_index(generation: Generation, record: IndexRecord) -> None:
     """Write the record of a whole index: with its languages and common terms, which questions are analysed with."""
     sample = await generation.sample_windows(SAMPLE)
-    languages = {d.language for d in await generation.list_documents() if d.searchable and d.language}
+    documents = [document for document in await generation.list_documents() if document.searchable]
+    # Beyond a share of the windows that shrinks as they grow in number, so that a question's time does not grow.
+    share = min(analysis.COMMON_SHARE, HEAVY_WINDOWS / max(1, sum(d.window_count for d in documents)))
+    words, grams = [window.words for window in sample], [window.grams for window in sample]
+    common_words = await asyncio.to_thread(analysis.find_common, words)
+    common_grams = await asyncio.to_thread(analysis.find_common, grams)
+    heavy = await asyncio.to_thread(lambda: {*analysis.find_common(words, share), *analysis.find_common(grams, share)})
     described = replace(
         record,
-        languages=tuple(sorted(languages)),
-        common_words=await asyncio.to_thread(analysis.find_common, [w.words for w in sample]),
-        common_grams=await asyncio.to_thread(analysis.find_common, [w.grams for w in sample]),
+        languages=tuple(sorted({document.language for document in documents if document.language})),
+        common_words=common_words,
+        common_grams=common_grams,
+        heavy_terms=tuple(sorted(heavy - {*common_words, *common_grams})),
         settled=True,
     )
     await generation.write_index(described)

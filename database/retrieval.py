@@ -106,6 +106,7 @@ class Retriever:
             filters=filters,
             limit=CANDIDATES,
             generation=record.generation,
+            heavy=frozenset(record.heavy_terms),
         )
 
 

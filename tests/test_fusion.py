@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from database.documents import Candidate, Candidates
-from database.fusion import PAGE_VIEWS, WEIGHTS, WINDOW_VIEWS, fuse
+from database.fusion import FLOOR, PAGE_VIEWS, WEIGHTS, WINDOW_VIEWS, fuse
 
 SCORES = st.floats(-1, 50, allow_nan=False).map(lambda score: round(score, 3))
 PLACES: Mapping[str, tuple[str, int]] = {
@@ -62,19 +62,22 @@ def test_each_view_gives_its_best_a_whole_part(candidates: Candidates) -> None:
             assert max(p.get(view, 0) for p in parts.values()) == parts[best.chunk_id][view] == 1
 
 
-def test_the_weakest_keeps_half_a_step_above_what_was_not_found() -> None:
+def test_the_weakest_is_a_step_above_what_was_not_found() -> None:
     parts = {
         chunk: parts for chunk, _, parts in fuse(Candidates(words=make_view(a=6, c=4, d=2), vector=make_view(f=1)))
     }
-    assert parts == {"a": {"words": 1}, "c": {"words": 3 / 5}, "d": {"words": 1 / 5}, "f": {"vector": 1}}
+    low = FLOOR * 2
+    assert 0 < low < 2 and parts["f"] == {"vector": 1}
+    assert [parts[c]["words"] for c in "acd"] == pytest.approx([1, (4 - low) / (6 - low), (2 - low) / (6 - low)])
 
 
 def test_the_parts_are_weighted_and_summed() -> None:
     weights = {"words": 0.5, "grams": 0.5, "vector": 1.0}
     found = Candidates(make_view(a=0.8, d=0.4), make_view(a=3, c=6), make_view(d=2))
+    half = (0.5 - FLOOR * 0.5) / (1 - FLOOR * 0.5)
     assert fuse(found, weights=weights) == [
-        ("a", pytest.approx((1 * 1 + 0.5 * 1 / 3) / 2), {"words": pytest.approx(1.5 / 4.5), "vector": 1}),
-        ("d", pytest.approx((1 * 1 / 3 + 0.5 * 1) / 2), {"grams": 1, "vector": pytest.approx(0.2 / 0.6)}),
+        ("a", pytest.approx((1 + 0.5 * half) / 2), {"words": pytest.approx(half), "vector": 1}),
+        ("d", pytest.approx((half + 0.5) / 2), {"grams": 1, "vector": pytest.approx(half)}),
         ("c", pytest.approx(0.5 / 2), {"words": 1}),
     ]
 

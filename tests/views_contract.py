@@ -63,6 +63,15 @@ class ViewsContract:
         await publish(store, (document, contents), with_pages(make_document("b", ["cinco"] * 9)))
         assert pages((await store.search(ask("gato"))).page_words) == [(document.id, 2), (document.id, 1)]
 
+    async def test_heavy_terms_are_left_to_the_views_of_pages(self, store: Store) -> None:
+        document, contents = with_pages(make_document("a", ["gato", "preto", "dorme"]))
+        await publish(store, (document, contents))
+        found = await store.search(replace(ask("gato", "preto", grams=("gato", "dorm")), heavy=frozenset({"gato"})))
+        assert ids(found.words) == [contents.windows[1].id] and ids(found.grams) == [contents.windows[2].id]
+        assert ids(found.page_words) == ids(found.page_grams) == ids(found.heads) == [contents.windows[0].id]
+        found = await store.search(replace(ask("gato"), heavy=frozenset({"gato"})))
+        assert ids(found.words) == [contents.windows[0].id], "nothing else is left"
+
     async def test_pages_follow_their_document(self, store: Store) -> None:
         old, old_contents = with_pages(make_document("a", ["gato", "preto"]))
         await publish(store, (old, old_contents), with_pages(make_document("b", ["outro"])))

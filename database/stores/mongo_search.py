@@ -57,7 +57,7 @@ class Searcher:
         limit = query.limit if scope.complete else 2 * query.limit
         views = await asyncio.gather(
             self._search_vectors(query, scope, limit),
-            *(self._search_terms(path, _terms_for(path, query), scope, limit) for path in TERM_PATHS),
+            *(self._search_terms(path, query.terms_of(path), scope, limit) for path in TERM_PATHS),
         )
         return list(views)
 
@@ -83,10 +83,6 @@ class Searcher:
         pipeline = [*pipeline, {"$project": fields | {"score": {"$meta": score}}}]
         time_ms = int(self._connection.timeout_s * 1000)
         return await self._connection.aggregate(self._shelf.name("windows"), pipeline, maxTimeMS=time_ms)
-
-
-def _terms_for(path: str, query: SearchQuery) -> Sequence[str]:
-    return query.words if path in ("words", "page_words") else query.grams
 
 
 def _documents(views: Sequence[Rows]) -> list[str]:

@@ -2,13 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from database.documents import Candidate, Candidates, Filters, SearchQuery
 from database.errors import StoreError
 from database.stores.matrix import VectorMatrix
-from database.stores.sqlite_rows import SEEN
+from database.stores.sqlite_rows import SEEN, TERMS_OF
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +56,22 @@ def _choose_documents(db: sqlite3.Connection, filters: Filters) -> tuple[str, ..
 def search_views(db: sqlite3.Connection, matrix: VectorMatrix, query: SearchQuery) -> Candidates:
     """What each view finds, all of the moment of the open transaction."""
     scope = read_scope(db, query.filters)
-    return Candidates(
-        vector=_search_vectors(matrix, query, scope),
-        words=_search_terms(db, "words", query.words, query.limit, scope),
-        grams=_search_terms(db, "grams", query.grams, query.limit, scope),
-        page_words=_search_terms(db, "page_words", query.words, query.limit, scope),
-        page_grams=_search_terms(db, "page_grams", query.grams, query.limit, scope),
-        heads=_search_terms(db, "heads", query.grams, query.limit, scope),
-    )
+    found = {view: _search_terms(db, view, query, scope) for view in TERMS_OF}
+    return Candidates(vector=_search_vectors(matrix, query, scope), **found)
 
 
-def _search_terms(
-    db: sqlite3.Connection, table: str, terms: Sequence[str], limit: int, scope: Scope
-) -> list[Candidate]:
-    """The best windows, or first windows of pages, by BM25 over a full-text table; ties by id."""
+def _search_terms(db: sqlite3.Connection, view: str, query: SearchQuery, scope: Scope) -> list[Candidate]:
+    """The best windows, or first windows of pages, by BM25 over the view's full-text table; ties by id."""
+    terms = query.terms_of(view)
     if not terms:
         return []
     wanted = " OR ".join('"{}"'.format(term.replace('"', '""')) for term in terms)
     only, parameters = scope.condition()
     rows = db.execute(
         f"SELECT w.id, w.chunk_id, -f.rank, w.document_id, w.page "
-        f"FROM {table} f JOIN windows w ON w.rowid = f.rowid {SEEN} "
+        f"FROM {view} f JOIN windows w ON w.rowid = f.rowid {SEEN} "
         f"WHERE f.terms MATCH ?{only} ORDER BY f.rank LIMIT ?",
-        [wanted, *parameters, limit],
+        [wanted, *parameters, query.limit],
     )
     return sorted((Candidate(*row) for row in rows), key=lambda c: (-c.score, c.window_id))
 
