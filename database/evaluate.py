@@ -22,6 +22,7 @@ from database.evaluation.progress import Progress
 from database.evaluation.questions import read_questions
 from database.evaluation.report import RECIPE, Report, print_json, print_report
 from database.evaluation.run import Options, evaluate
+from database.fusion import WEIGHTS
 from database.report import Reporter
 from database.settings import IndexSettings
 
@@ -50,6 +51,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--compare", action="store_true", help="the usual pipelines beside, and a plot")
     parser.add_argument("--answers", action="store_true", help="how often quoted sentences hold the reference answer")
     parser.add_argument("--refusals", type=Path, metavar="OTHERS", help="questions about documents that are not there")
+    parser.add_argument(
+        "--without", type=parse_views, default=[], metavar="VIEW,…", help=f"leave out {', '.join(WEIGHTS)}"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help=f"draw the figures (--compare: {PLOT})")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep pages and index there for the next time")
@@ -70,6 +74,14 @@ def parse_ks(text: str) -> list[int]:
     return ks
 
 
+def parse_views(text: str) -> list[str]:
+    """Names of views, separated by commas; one at least is left over."""
+    views = text.split(",")
+    if not set(views) < set(WEIGHTS):
+        raise argparse.ArgumentTypeError(f"{text!r}: write some of {', '.join(WEIGHTS)}, separated by commas")
+    return views
+
+
 async def run(arguments: argparse.Namespace, settings: IndexSettings, folder: Path) -> int:
     """Measure and print; the exit status. A throw-away index lives in `folder`."""
     task = asyncio.current_task()
@@ -78,7 +90,7 @@ async def run(arguments: argparse.Namespace, settings: IndexSettings, folder: Pa
     questions = read_questions(arguments.questions)
     others = read_questions(arguments.refusals) if arguments.refusals else ()
     corpus = read_corpus(arguments.corpus) if arguments.corpus else None
-    options = Options(arguments.k, arguments.compare, arguments.answers, others)
+    options = Options(arguments.k, arguments.compare, arguments.answers, others, arguments.without)
     if corpus is None:
         opened = open_present(settings)
     else:

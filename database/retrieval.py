@@ -1,6 +1,6 @@
 """A question to the passages that answer it: embed, analyse, search the views, sum the scores."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -9,7 +9,7 @@ from database.context import SPARE, assemble
 from database.documents import Document, Filters, Hit, IndexRecord, SearchQuery
 from database.embedders import Embedder
 from database.errors import StoreError
-from database.fusion import PAGE_VIEWS, WINDOW_VIEWS, Ranked, fuse
+from database.fusion import PAGE_VIEWS, WEIGHTS, WINDOW_VIEWS, Ranked, fuse
 from database.index import check_index
 from database.relevance import is_relevant
 from database.rerankers import CANDIDATES as RERANKED
@@ -37,8 +37,14 @@ class Retriever:
     """Searches one store with one embedder; the store's index must have been made with it. A `reranker`
     puts the best passages in an order of its own."""
 
-    def __init__(self, store: Store, embedder: Embedder, reranker: Reranker | None = None):
-        self._store, self._embedder, self._reranker = store, embedder, reranker
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        reranker: Reranker | None = None,
+        weights: Mapping[str, float] = WEIGHTS,
+    ):
+        self._store, self._embedder, self._reranker, self._weights = store, embedder, reranker, weights
 
     async def search(self, question: str, top_k: int, filters: Filters = Filters()) -> Found:  # noqa: B008
         """The `top_k` best chunks for `question`. Raises `IndexMismatch` or another `StoreError`."""
@@ -94,7 +100,7 @@ class Retriever:
         language = detect_language(question, record.languages)
         titles = match_titles(question, language, [*documents.values()], record.common_words)
         unembedded = {d.id for d in documents.values() if d.state != "ready"}
-        return fuse(candidates, titles, unembedded), documents
+        return fuse(candidates, titles, unembedded, self._weights), documents
 
     async def _analyse(self, question: str, record: IndexRecord, filters: Filters) -> SearchQuery:
         # Stemmed as the documents are: a Portuguese question to English documents meets English stems.

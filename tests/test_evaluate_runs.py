@@ -93,7 +93,7 @@ def test_passages_are_found_and_compared(tmp_path: Path) -> None:
 
 def test_people_read_tables(tmp_path: Path) -> None:
     files = (write_questions(tmp_path), "--corpus", write_passages(tmp_path))
-    out, err = evaluate(tmp_path, *files, "--k", "3,1", "--answers")
+    out, err = evaluate(tmp_path, *files, "--k", "3,1", "--answers", "--without", "vector,heads")
     assert "8 questions on 1 documents" in out and "100.0…100.0" in out
     assert "recall@1 " in out and "recall@3 " in out and "recall@5" not in out and "top3" in out
     assert "Asking 8 questions" in err
@@ -139,6 +139,7 @@ def test_what_is_loaded_can_be_asked(tmp_path: Path, library: Library) -> None:
         (["none.jsonl"], 1, "none.jsonl cannot be read"),
         (["q.jsonl", "--corpus", "none.json"], 1, "none.json cannot be read"),
         (["q.jsonl", "--k", "0,5"], 2, "write numbers from 1"),
+        (["q.jsonl", "--without", "words,colours"], 2, "write some of words, grams, vector, page_words"),
         (["q.jsonl", "--plot", "none/x.png"], 2, "there is no folder none"),
         (["q.jsonl", "--keep", "q.jsonl"], 1, "--keep q.jsonl is no folder"),
     ],

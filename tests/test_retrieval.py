@@ -8,11 +8,11 @@ import pytest
 
 from database.analysis import find_common
 from database.chunking import Chunker, make_windows
-from database.documents import Contents, Document, Filters, IndexRecord, Name, Page
+from database.documents import Contents, Document, Filters, IndexRecord, Name, Page, Window
 from database.embedders.minilm import MiniLMEmbedder
 from database.errors import IndexMismatch, StoreError
 from database.fusion import WEIGHTS
-from database.index import check_dimension, check_record, make_record
+from database.index import check_dimension, check_record, describe_index, make_record
 from database.retrieval import Retriever, _answer_language
 from database.stores.sqlite import SqliteStore
 
@@ -197,6 +197,30 @@ async def test_common_terms_are_not_searched(retriever: Retriever, empty: Sqlite
     assert [hit.chunk.text for hit in hits if "words" in hit.parts] == [FAROL[1]]
     hits = (await retriever.search("o farol", 9)).hits
     assert FAROL[0] in [hit.chunk.text for hit in hits if hit.parts.get("words") == 1]
+
+
+@pytest.mark.parametrize(("windows", "heavy"), [(300, False), (60_000, False), (90_000, True)])
+async def test_large_indexes_have_heavy_terms(
+    empty: SqliteStore, embedder: MiniLMEmbedder, windows: int, heavy: bool
+) -> None:
+    """A word of every fourteenth window is none in a small index, and one where that are thousands."""
+    texts = [("farol " if n % 14 == 0 else "") + "ilha" for n in range(300)]
+    made = [Window(f"w{n}", f"c{n}", "d", 1, "pt", text, text, text) for n, text in enumerate(texts)]
+    document = Document("d", "d", (Name("/pdf", "d.pdf"),), 1, language="pt", window_count=windows, version="1")
+    await empty.publish(replace(document, state="ready"), Contents([], [], made, None))
+    await describe_index(empty, make_record(embedder))
+    record = await empty.read_index()
+    assert record is not None and record.common_words == ("ilha",) and record.languages == ("pt",)
+    assert record.heavy_terms == (("farol",) if heavy else ())
+
+
+async def test_views_without_weight_do_not_count(
+    empty: SqliteStore, embedder: MiniLMEmbedder, retriever: Retriever
+) -> None:
+    hits = (await Retriever(empty, embedder, weights={"vector": 1.0}).search("matricula alunos", 9)).hits
+    assert [hit.score for hit in hits] == [hit.parts.get("vector", 0) for hit in hits]
+    whole = (await retriever.search("matricula alunos", 9)).hits
+    assert any(hit.score != hit.parts.get("vector", 0) for hit in whole)
 
 
 @pytest.mark.parametrize(

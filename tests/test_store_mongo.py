@@ -18,7 +18,7 @@ from langchain_mongodb import MongoDBAtlasVectorSearch
 from pymongo import MongoClient
 from pymongo.operations import SearchIndexModel
 
-from database.documents import Contents, Counts, Document, Name, Record, SearchQuery
+from database.documents import Candidates, Contents, Counts, Document, Filters, Name, Record, SearchQuery
 from database.errors import IndexMismatch, IndexNotReady, SettingsError, StoreError, StoreUnavailable
 from database.settings import ROOT, IndexSettings
 from database.stores import Store, make_store
@@ -447,6 +447,18 @@ async def test_thousands_of_documents(store: Store) -> None:
     shown = window_ids(pairs["shown"][1])
     assert set(ids(found.words)) == set(ids(found.grams)) == set(ids(found.vector)) == shown
     assert await store.count() == Counts(1003, 12, 12)
+    # Filters that leave more documents than can be named are put to the search indexes themselves.
+    english, others = make_document("english", ["gato"] * 6)
+    others = replace(others, windows=[replace(window, language="en") for window in others.windows])
+    await publish(store, (replace(english, language="en"), others))
+    filters = Filters(languages=("pt",), first_page=2, added_from=1.0, added_until=2e9)
+    found = await store.search(replace(ask("gato", grams=("gato",), vector=query, limit=6), filters=filters))
+    second_page = {window.id for window in pairs["shown"][1].windows if window.page == 2}
+    assert set(ids(found.words)) == set(ids(found.grams)) == set(ids(found.vector)) == second_page
+    assert (
+        await store.search(replace(ask("gato", vector=query), filters=replace(filters, added_until=2.0)))
+        == Candidates()
+    )
 
 
 # Failures half-way

@@ -1,6 +1,6 @@
 """One evaluation: questions to an open index, and everything that was asked for about them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +14,25 @@ from database.evaluation.places import Located, Place, Places
 from database.evaluation.progress import Progress
 from database.evaluation.questions import Question
 from database.evaluation.report import RECIPE, Report
+from database.fusion import WEIGHTS
 from database.retrieval import Retriever
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What to measure: recall at each of `ks`, the usual pipelines, quoted answers, and whether `others`,
-    questions about documents that are not in the index, are refused."""
+    questions about documents that are not in the index, are refused. Views in `without` do not count."""
 
     ks: Sequence[int]
     compare: bool = False
     answers: bool = False
     others: Sequence[Question] = ()
+    without: Collection[str] = ()
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Of the views that count."""
+        return {view: weight for view, weight in WEIGHTS.items() if view not in self.without}
 
 
 async def evaluate(
@@ -34,7 +41,8 @@ async def evaluate(
     """Put the questions to the index. Raises `StoreError` or `EmbedderError`."""
     places = Places(index.documents, corpus)
     located = [places.locate(question) for question in questions]
-    retriever, depth = Retriever(index.store, index.embedder, index.reranker), max(DEPTH, *options.ks)
+    retriever = Retriever(index.store, index.embedder, index.reranker, options.weights)
+    depth = max(DEPTH, *options.ks)
     with progress.track(f"Asking {len(questions)} questions", len(questions)) as advance:
         asked, seconds = await ask_all(retriever, questions, depth, advance)
     values = _score(located, [each.ranking for each in asked], options.ks)

@@ -14,6 +14,7 @@ from rich.table import Table
 from database.settings import ROOT
 from tests.bench.loading import measure_loading
 from tests.bench.rows import Row
+from tests.bench.searching import measure_searching
 from tests.bench.streaming import measure_streaming
 
 
@@ -34,6 +35,7 @@ async def main() -> None:
         data_dir = Path(folder)
         loading = await measure_loading(pdfs, data_dir)
         print_rows(console, f"Loading {pdfs.name}/", loading)
+        print_rows(console, "Searching a large index", await measure_searching(data_dir))
         print_rows(console, "Asking and streaming", await measure_streaming(data_dir))
 
 
