@@ -9,12 +9,12 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 
 from app.deletion import erase
 from app.intake import resume
-from app.jobs import KIND
+from app.jobs import KIND, read_job
 from app.library import UPLOADS, Library
 from app.work import LEASE_S, Work
 from database.documents import Document, Record
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 POLL_S = 2.0
 """How often the books are looked at for what became due, or was queued by another server."""
+PREVIEW_S = 0.5
+"""How often a file is looked for whose text can be shown while another is at work."""
 RETRY_S = 5.0
 """After store or embedder failed."""
 
@@ -99,7 +101,8 @@ class Queue:
             await self._library.engine.retriever()  # its parts are open then
             record = await open_index(self._store, self._library.engine.embedder)
             await self._store.write_index(replace(record, settled=False))
-            await self._serve_all()
+            while await self._serve_all():
+                pass
         elif record is None or (record.settled and not erased):
             return
         await describe_index(self._store, record)
@@ -113,22 +116,55 @@ class Queue:
                     with contextlib.suppress(RecordConflict):
                         await self._store.put_record(replace(record, holder="", lease_until=0.0))
 
-    async def _serve_all(self) -> None:
+    async def _serve_all(self) -> int:
+        """How many jobs were queued again after their first stage."""
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._library.settings.job_workers):
-                    group.create_task(self._serve())
+                workers = [group.create_task(self._serve()) for _ in range(self._library.settings.job_workers)]
+                previewing = group.create_task(self._preview(done := asyncio.Event()))
+                await asyncio.wait(workers)
+                done.set()
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
+        return previewing.result()
 
     async def _serve(self) -> None:
         while (record := await self._claim(KIND)) is not None:
-            work = self._works[record.id] = Work(self._library, record, self._is_busy, self._note_language)
-            try:
-                await work.run()
-            finally:
-                del self._works[record.id]
+            await self._work_on(record)
             await self._erase_due()
+
+    async def _preview(self, done: asyncio.Event) -> int:
+        """Publish the plain text of files that wait while another is at work, so that they can be asked, too,
+        until the workers are `done`. How many it were."""
+        tried: set[str] = set()
+        while not done.is_set():
+            # After the workers, who take the first files.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PREVIEW_S):
+                    await done.wait()
+            while not done.is_set() and (record := await self._claim_received(tried)) is not None:
+                tried.add(record.id)
+                await self._work_on(record, text_only=True)
+        return len(tried)
+
+    async def _claim_received(self, tried: Container[str]) -> Record | None:
+        """Claim a job whose document cannot be searched yet and that nobody works on."""
+        now = time.time()
+        for record in await self._store.list_records(KIND):
+            free = record.open and record.lease_until <= now and record.id not in tried
+            if free and read_job(record).stage == "received":
+                with contextlib.suppress(RecordConflict):  # a worker was quicker
+                    claimed = replace(record, holder=self._holder, lease_until=now + LEASE_S)
+                    return await self._store.put_record(claimed)
+        return None
+
+    async def _work_on(self, record: Record, *, text_only: bool = False) -> None:
+        work = Work(self._library, record, self._is_busy, self._note_language, text_only=text_only)
+        self._works[record.id] = work
+        try:
+            await work.run()
+        finally:
+            del self._works[record.id]
 
     async def _erase_due(self) -> int:
         """How many deletions were carried out."""

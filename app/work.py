@@ -23,7 +23,8 @@ UNFORESEEN = "The server failed unexpectedly while it worked on this file; its l
 
 class Work(Progress):
     """Works on the job that was claimed with `record`. `is_busy` tells whether questions are being
-    answered, `on_stage` is told of each stage that can be searched."""
+    answered, `on_stage` is told of each stage that can be searched. With `text_only` the job is queued
+    again after the first stage."""
 
     rows = 32  # a question waits for one such batch at most
 
@@ -33,7 +34,10 @@ class Work(Progress):
         record: Record,
         is_busy: Callable[[], bool],
         on_stage: Callable[[Document], Awaitable[None]],
+        *,
+        text_only: bool = False,
     ):
+        self._text_only = text_only
         self._library, self._record, self._is_busy, self._on_stage = library, record, is_busy, on_stage
         self._saving, self._ended, self._lost = asyncio.Lock(), asyncio.Event(), False
         self._task: asyncio.Task[Document | None] | None = None
@@ -99,6 +103,9 @@ class Work(Progress):
         if document.state == "ready" and document.version == ingester.versions.contents:
             return document  # a load was quicker
         try:
+            if self._text_only:
+                await ingester.make_text(document, self)
+                return document
             return await ingester.make_by_stages(document, self)
         except ReadError as error:
             known = await store.get_document(document.id)
@@ -110,6 +117,8 @@ class Work(Progress):
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
             job = self._job.change(state="cancelled" if self._job.cancel else "queued")
+        elif error is None and self._text_only and task.result() is not None:
+            job = self._job.change(state="queued")
         elif error is None:
             document = task.result()
             job = (

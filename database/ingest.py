@@ -56,16 +56,22 @@ class Ingester:
     async def make_by_stages(self, document: Document, progress: Progress) -> Document:
         """Publish a document whose original is kept: text, layout, ready. Stages that it has are left out."""
         original = self.originals.path(document.id)
-        if not document.whole:
-            reading = await self.reader.read_plain(original, document.id, lambda done, total: progress.pages(0, total))
-            if reading is not None:
-                await self._publish_text(document, _name(reading, document, original), progress)
+        await self.make_text(document, progress)
         draft, contents = await self._outline(document, original, progress)
         if document.state not in ("layout", "ready"):
             await progress.published(await self.publish(replace(draft, version=self._version("layout")), contents))
         ready = await self.publish(*await self._complete(draft, contents, progress))
         await progress.published(ready)
         return ready
+
+    async def make_text(self, document: Document, progress: Progress) -> None:
+        """Publish the first stage of a document that has none yet."""
+        if document.whole:
+            return
+        original = self.originals.path(document.id)
+        reading = await self.reader.read_plain(original, document.id, lambda done, total: progress.pages(0, total))
+        if reading is not None:
+            await self._publish_text(document, _name(reading, document, original), progress)
 
     async def publish(self, document: Document, contents: Contents) -> Document:
         """Publish under the names that the document has by now, to which those of `document` are added.

@@ -64,7 +64,10 @@ async def test_quotes_the_documents_without_a_model(served: Served, library: Lib
     assert best["chunk_id"] == library.chunks[LIGHTHOUSE, 1].id and best["boxes"] == [list(BOX)]
     assert (first["query"], first["model"]) == (QUESTION, "extractive")
     assert (first["rewritten_by"], first["language"]) == ("", "pt")
-    assert set(best["parts"]) <= {"words", "grams", "vector", "page_words", "page_grams", "heads", "title"} and 0 < max(best["parts"].values()) <= 1
+    assert (
+        set(best["parts"]) <= {"words", "grams", "vector", "page_words", "page_grams", "heads", "title"}
+        and 0 < max(best["parts"].values()) <= 1
+    )
     assert "construído em 1887 por Amélia Duarte. [1]" in answer.text
     assert answer.text.startswith("*Nenhum modelo de linguagem respondeu")
     assert 1 in last["citations"] and set(last["citations"]) <= {source["n"] for source in first["sources"]}

@@ -89,6 +89,19 @@ class TestWay:
         async with served.client.get(f"/documents/{job['document']}/pages/{LONG}.png") as response:
             assert response.status == 200
 
+    async def test_files_that_wait_can_be_searched_meanwhile(self, served: Served, tmp_path: Path) -> None:
+        long, short = [await asyncio.to_thread(make_bytes, tmp_path, pages) for pages in (LONG, 2)]
+        first = await start(served.client, "first.pdf", long)
+        second = await start(served.client, "second.pdf", short)
+        async for line in follow(served.client, second["id"]):
+            if line["searchable"]:
+                break
+        before = await wait_for(served.client, first, lambda job: True)
+        assert line["stage"] == "text" and before["state"] == "running"
+        found = await find_documents(served, "O que o faroleiro vê no farol?", second["document"])
+        assert found == {second["document"]}
+        assert [(await finish(served.client, job))["stage"] for job in (first, second)] == ["ready", "ready"]
+
     async def test_the_same_bytes_again(self, served: Served, tmp_path: Path) -> None:
         data = await asyncio.to_thread(make_bytes, tmp_path)
         first = await start(served.client, "a.pdf", data)
@@ -175,7 +188,7 @@ async def test_in_mongodb(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("stage", ["received", "text", "layout"])
 async def test_cancelled_at_work(served: Served, home: Path, tmp_path: Path, stage: str) -> None:
     job = await start(served.client, "a.pdf", await asyncio.to_thread(make_bytes, tmp_path, LONG))
-    await wait_for(served.client, job, lambda line: line["state"] == "running" and line["stage"] == stage)
+    await wait_for(served.client, job, lambda line: line["stage"] == stage)
     status, cancelled = await get_json(served.client, f"/jobs/{job['id']}", "DELETE")
     assert (status, cancelled["state"]) == (200, "cancelled")
     assert (await finish(served.client, job))["state"] == "cancelled"
