@@ -110,6 +110,8 @@ class TestPageImage:
         red, green, blue = marked.pixel(*inside)
         assert red > 240 and green > 200 and blue < 160
         assert marked.pixel(x0 + 1, y0 + 1) == (red, green, blue)
+        several = await get(served, f"{farol}/pages/1.png?zoom=1&highlight=nothing&highlight={chunk}")
+        assert pymupdf.Pixmap(several.body).pixel(*inside) == (red, green, blue)
 
     @pytest.mark.parametrize("highlight", ["nothing", "", "%00", "%ED%A0%80", "a" * 3000, "'; DROP TABLE chunks"])
     async def test_an_unknown_passage_is_ignored(self, served: Served, farol: str, highlight: str) -> None:

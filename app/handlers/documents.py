@@ -15,6 +15,7 @@ from app.library import UPLOADS
 from database.documents import Box, Document
 
 DEFAULT_ZOOM = 1.5
+MAX_HIGHLIGHTED = 50
 
 
 async def list_documents(request: web.Request) -> web.Response:
@@ -57,7 +58,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
 
 
 async def get_page_image(request: web.Request) -> web.Response:
-    """A page as PNG; `highlight` names a chunk of it, `zoom` is 1 for 72 dots an inch."""
+    """A page as PNG; each `highlight` names a chunk of it, `zoom` is 1 for 72 dots an inch."""
     document = await _find_document(request)
     number = int(request.match_info["number"])
     if not 1 <= number <= document.page_count:
@@ -96,7 +97,7 @@ async def _find_original(request: web.Request, document: Document) -> Path:
 
 
 async def _find_boxes(request: web.Request, document: Document, number: int) -> Sequence[Box]:
-    """The rectangles of the chunk to highlight; none when the index has been made anew since."""
-    chunk_id = request.query.get("highlight")
-    chunks = await request.app[ENGINE].store.get_chunks([chunk_id]) if chunk_id else []
+    """The rectangles of the chunks to highlight; none when the index has been made anew since."""
+    chunk_ids = [chunk_id for chunk_id in request.query.getall("highlight", [])[:MAX_HIGHLIGHTED] if chunk_id]
+    chunks = await request.app[ENGINE].store.get_chunks(chunk_ids) if chunk_ids else []
     return [box for c in chunks if (c.document_id, c.page) == (document.id, number) for box in c.boxes]

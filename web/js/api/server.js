@@ -52,5 +52,6 @@ export const IMAGE_ZOOM = 2;
 /** The image of the page of a source, its passage highlighted, sharp enough to be enlarged. */
 export function pageImageAddress(source) {
   const query = new URLSearchParams({ zoom: String(IMAGE_ZOOM), highlight: source.chunk_id ?? "" });
+  for (const id of source.joined ?? []) query.append("highlight", id);
   return `/documents/${encodeURIComponent(source.document)}/pages/${source.page}.png?${query}`;
 }
