@@ -19,14 +19,9 @@ from database.settings import ROOT
 
 WEB_DIR = ROOT / "web"
 
-LANGUAGES = ("bash", "javascript", "json", "python", "sql", "xml", "yaml")
-"""What code in answers is highlighted for; `web/js/render/highlight.js` names the same."""
-
 LIBRARIES: Mapping[str, str] = {
     "/lib/marked.js": "marked/lib/marked.esm.js",
     "/lib/dompurify.js": "dompurify/dist/purify.min.js",
-    "/lib/highlight/core.js": "@highlightjs/cdn-assets/es/core.min.js",
-    **{f"/lib/highlight/{name}.js": f"@highlightjs/cdn-assets/es/languages/{name}.min.js" for name in LANGUAGES},
 }
 """Address → file below `web/node_modules`."""
 

@@ -6,6 +6,7 @@ import { createCollection } from "./api/collection.js";
 import { createConversation } from "./api/conversation.js";
 import { createHistory } from "./api/history.js";
 import { createLibrary } from "./api/library.js";
+import { createModels } from "./api/models.js";
 import { openMemory, openRows } from "./api/rows.js";
 import { readReadiness } from "./api/server.js";
 import { preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n/index.js";
@@ -14,6 +15,7 @@ import { recall } from "./memory.js";
 import { loadLibraries } from "./render/markdown.js";
 import { createStore } from "./store.js";
 import { createComposer } from "./ui/composer.js";
+import { askConsent } from "./ui/consent.js";
 import { createChosen } from "./ui/documents-chosen.js";
 import { createUndo } from "./ui/documents-undo.js";
 import { createDocuments } from "./ui/documents.js";
@@ -44,13 +46,15 @@ const [rows, libraries] = await Promise.all([
 const collection = createCollection(store);
 const adding = createAdding(store, collection.refresh);
 const history = createHistory(rows);
-const conversation = createConversation(store, { onGone: refreshReadiness, history });
+const models = createModels(store, askConsent);
+const conversation = createConversation(store, { onGone: refreshReadiness, history, permit: models.permit });
 const page = {
   store,
   libraries,
   conversation,
   collection,
   adding,
+  models,
   library: createLibrary(store, history, conversation),
   ...layout,
   startNew,
@@ -71,6 +75,7 @@ document.addEventListener("visibilitychange", () => document.hidden || lookAtDoc
 store.answering.subscribe((answering) => answering || collection.refresh());
 void adding.resume();
 void refreshReadiness();
+void models.refresh();
 
 /** Build every component from the store; the language is read while they are built. */
 function mount() {

@@ -59,6 +59,7 @@ const source = record({
   title: perhaps(text(2000), ""),
   text: text(),
   boxes: perhaps(list(list(number, 4), 1000), []),
+  joined: perhaps(list(text(200), 100), []),
   parts: perhaps(numbers(number)),
 });
 const summary = record({
@@ -68,9 +69,16 @@ const summary = record({
   leftOut: whole,
   services: list(record({ name: text(200), host: text(400), local: flag }), 20),
   tokensPerSecond: number,
+  passagesLeftOut: perhaps(list(record(passage), 100), []),
+  tokensRead: perhaps(number, 0),
+  tokensWritten: perhaps(number, 0),
+  window: perhaps(number, 0),
+  searching: perhaps(number, 0),
+  rewriting: perhaps(number, 0),
+  firstToken: perhaps(number, 0),
 });
 const failure = record({
-  kind: oneOf(["gone", "refused", "broken", "incomplete"]),
+  kind: oneOf(["gone", "refused", "broken", "incomplete", "unsent"]),
   message: perhaps(text(2000), ""),
   status: perhaps(whole, 0),
   part: perhaps(text(40), ""),
@@ -84,6 +92,8 @@ const answer = (value, place) => {
     model: perhaps(text(200), ""),
     language: perhaps(text(40), ""),
     relevant: perhaps(flag, true),
+    rewrittenBy: perhaps(oneOf(["", "model", "rule"]), ""),
+    checks: perhaps(list(record({ start: whole, end: whole, supported: flag }), 10_000), []),
     summary: perhaps(summary, null),
     failure: perhaps(failure, null),
   };

@@ -41,6 +41,10 @@ export function createStore() {
     conversations: signal(null),
     /** What is sent with each question besides its words: {model: "" for the server's, documents: ids, rewrite}. */
     options: signal({ model: "", documents: [], rewrite: true }),
+    /** {phase: "loading" | "loaded" | "failed", list: Model[]}: what GET /models says. */
+    models: signal({ phase: "loading", list: [] }),
+    /** The hosts beyond this machine that questions may be sent to. */
+    allowed: signal([]),
     /** Whether the list of conversations is open. */
     sidebar: signal(false),
     /** The key of a message of the page itself, or "". */
@@ -93,9 +97,13 @@ export function thawTurn(row) {
   return { ...row, answer: signal(answer), feedback: signal(row.feedback) };
 }
 
-/** An answer before its first line. `phase`: waiting, streaming, done, stopped, interrupted or failed. */
+/**
+ * An answer before its first line. `phase`: waiting, streaming, done, stopped, interrupted or failed; `checks` are
+ * the sentences that were held against their sources, {start, end, supported}, offsets into `text`.
+ */
 export function emptyAnswer() {
-  return { phase: "waiting", text: "", sources: [], query: "", model: "", relevant: true, summary: null, failure: null };
+  const found = { sources: [], query: "", model: "", relevant: true };
+  return { phase: "waiting", text: "", ...found, checks: [], summary: null, failure: null };
 }
 
 /** The answer after one event of `api/chat.js`. Pure. */
@@ -106,12 +114,17 @@ export function applyEvent(answer, event) {
       return { ...answer, phase: "streaming", ...found };
     }
     case "token":
-      return { ...answer, phase: "streaming", text: answer.text + event.text };
+      return addToken(answer, event);
     case "done":
       return { ...answer, phase: "done", summary: event.summary };
     default:
       return answer;
   }
+}
+
+function addToken(answer, { text, checks = [] }) {
+  const all = checks.length ? [...answer.checks, ...checks] : answer.checks;
+  return { ...answer, phase: "streaming", text: answer.text + text, checks: all };
 }
 
 /** Whether nothing more will come for this answer. */

@@ -7,9 +7,14 @@ import { AnswerError } from "./errors.js";
 const HISTORY_TURNS = 4;
 const HISTORY_CHARS = 12_000;
 
-/** Ask the question of `turn` after the turns `earlier`, and fill its answer until that is over. */
-export async function answerTurn(turn, earlier, signal) {
+/**
+ * Ask the question of `turn` after the turns `earlier`, and fill its answer until that is over.
+ * @param {(model: string) => Promise<boolean>} permit whether anything may be sent to this model
+ */
+export async function answerTurn(turn, earlier, signal, permit = async () => true) {
   try {
+    if (!(await permit(turn.options.model))) throw new AnswerError("unsent");
+    signal.throwIfAborted();
     for await (const event of askQuestion(toRequest(turn, makeHistory(earlier)), signal)) {
       turn.answer.value = applyEvent(turn.answer.value, event);
     }

@@ -3,6 +3,8 @@
 import { AnswerError } from "./errors.js";
 import { readChunks, splitLines } from "./ndjson.js";
 
+const NANO = 1e9;
+
 /**
  * Ask, and yield `{type: "sources" | "token" | "done", …}` as they arrive.
  * Aborting `signal` ends the stream with the browser's AbortError; everything else that goes
@@ -27,11 +29,12 @@ export function toEvent(line) {
   if (typeof part.error === "string") throw new AnswerError("broken", part.error, 0, part.kind);
   if (part.done) return { type: "done", summary: summarise(part) };
   if (Array.isArray(part.sources)) {
-    const { sources, query = "", model = "", relevant = true } = part;
-    return { type: "sources", sources, query, model, relevant };
+    const { sources, query = "", model = "", relevant = true, rewritten_by: rewrittenBy } = part;
+    return { type: "sources", sources, query, model, relevant, ...(rewrittenBy && { rewrittenBy }) };
   }
-  const text = part.message?.content;
-  return text ? { type: "token", text } : null;
+  const text = part.message?.content ?? "";
+  const checks = Array.isArray(part.checks) && part.checks;
+  return text || checks ? { type: "token", text, ...(checks && { checks }) } : null;
 }
 
 function parseLine(line) {
@@ -42,8 +45,9 @@ function parseLine(line) {
   }
 }
 
+/** The last line; durations in seconds. */
 function summarise(part) {
-  const seconds = (part.eval_duration ?? 0) / 1e9;
+  const seconds = (part.eval_duration ?? 0) / NANO;
   return {
     model: part.model ?? "",
     reason: part.done_reason ?? "stop",
@@ -51,6 +55,13 @@ function summarise(part) {
     leftOut: part.left_out ?? 0,
     services: part.services ?? [],
     tokensPerSecond: seconds > 0 && part.eval_count > 0 ? part.eval_count / seconds : 0,
+    passagesLeftOut: part.passages_left_out ?? [],
+    tokensRead: part.prompt_eval_count || part.prompt_tokens || 0,
+    tokensWritten: part.eval_count ?? 0,
+    window: part.num_ctx ?? 0,
+    searching: (part.search_duration ?? 0) / NANO,
+    rewriting: (part.rewrite_duration ?? 0) / NANO,
+    firstToken: (part.first_token_duration ?? 0) / NANO,
   };
 }
 

@@ -10,7 +10,7 @@ const SAVE_MS = 1000;
 /**
  * @param {ReturnType<import("../store.js").createStore>} store
  * @param {{onGone: () => void, history: ReturnType<import("./history.js").createHistory>}} services
- *   `onGone` is called when the server did not answer
+ *   `onGone` is called when the server did not answer; `permit(model)` resolves to whether a question may be sent
  */
 export function createConversation(store, services) {
   /** The conversations of which an answer is being written go on when another one is shown. */
@@ -38,11 +38,11 @@ export function createConversation(store, services) {
   }
 
   /** Ask `question` below `parent`, beside what was asked there before. */
-  function place(question, parent) {
+  function place(question, parent, changes = {}) {
     const prompt = question.trim();
     if (!prompt || shown.controller) return;
     const { options } = store;
-    const turn = createTurn(prompt, { parent, options: options.value });
+    const turn = createTurn(prompt, { parent, options: { ...options.value, ...changes } });
     begin(shown, turn, options.value);
     shown.turns.push(turn);
     homes.set(turn, shown);
@@ -58,7 +58,7 @@ export function createConversation(store, services) {
     const endSaving = turn.answer.subscribe(saver.soon);
     saver.now();
     try {
-      await answerTurn(turn, findPath(conversation.turns, turn), conversation.controller.signal);
+      await answerTurn(turn, findPath(conversation.turns, turn), conversation.controller.signal, services.permit);
     } finally {
       endSaving();
       conversation.controller = null;
@@ -72,13 +72,18 @@ export function createConversation(store, services) {
   return {
     /** Ask a new question at the end of the branch. Does nothing while another answer is being written here. */
     ask: (question) => place(question, store.turns.value.at(-1)?.id ?? ""),
-    /** Ask another question in the place of `turn`; what followed stays on the branch of the old one. */
-    edit: (turn, question) => place(question, turn.parent),
+    /**
+     * Ask another question in the place of `turn`; what followed stays on the branch of the old one. `changes` are
+     * options for this question alone.
+     */
+    edit: (turn, question, changes) => place(question, turn.parent, changes),
     /** Ask the question of `turn` again, beside the answer that is there; an answer without a word is replaced. */
     retry(turn) {
       if (shown.controller) return;
       if (turn.answer.value.text) return place(turn.question, turn.parent);
       turn.answer.value = emptyAnswer();
+      // The person may have chosen another model because this one failed.
+      turn.options = store.options.value;
       void run(shown, turn);
     },
     /** The versions of `turn`, oldest first. */

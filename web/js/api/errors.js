@@ -4,12 +4,13 @@
  *   gone        nothing answers at the server's address, or the connection broke
  *   refused     the server answered with an error status
  *   broken      the server began to answer and then said what failed
+ *   unsent      the person does not want anything sent to that model
  *   incomplete  the stream ended, or became unreadable, without its last line
  *
  * `part` names what failed behind the server where that says so: "model", or "".
  */
 export class AnswerError extends Error {
-  /** @param {"gone" | "refused" | "broken" | "incomplete"} kind */
+  /** @param {"gone" | "refused" | "broken" | "unsent" | "incomplete"} kind */
   constructor(kind, message = "", status = 0, part = "") {
     super(message);
     this.name = "AnswerError";

@@ -1,6 +1,9 @@
 /** Finds the citations in an answer: `[1]` and `[1, 2]`, numbers of sources that exist. */
 
 const LIST = String.raw`\[\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*\]`;
+/** Keeps what follows a chip, such as the end of its sentence, on the same line. */
+export const JOINER = "\u2060";
+
 const AT_START = new RegExp(`^${LIST}`);
 const ANYWHERE = new RegExp(LIST, "g");
 

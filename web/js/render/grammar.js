@@ -3,7 +3,7 @@
  * shown as the text they are. Takes the `marked` module as an argument, so that it runs in tests.
  */
 
-import { matchCitation } from "./citations.js";
+import { JOINER, matchCitation } from "./citations.js";
 
 const HARMLESS_TAG = /^<(?:br\s*\/?|\/?su[bp])>$/i;
 const HEADING_SHIFT = 2;
@@ -44,7 +44,8 @@ function citation(countSources) {
       if (!found || text[found.raw.length] === "(" || this.lexer.state.inLink) return undefined;
       return { type: "citation", ...found };
     },
-    renderer: (token) => [...token.numbers.map(renderChip), ...token.unknown.map((n) => `[${n}]`)].join(""),
+    renderer: ({ numbers, unknown }) =>
+      [...numbers.map(renderChip), JOINER, ...unknown.map((n) => `[${n}]`)].join(""),
   };
 }
 

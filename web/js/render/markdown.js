@@ -3,9 +3,12 @@
  * DOMPurify, with a short list of what may stay.
  */
 
+import { dropReturns, findAnchors } from "./anchors.js";
 import { createBlocks } from "./blocks.js";
+import { markDoubts } from "./doubts.js";
 import { createGrammar } from "./grammar.js";
 import { highlightCode } from "./highlight.js";
+import { patchNodes } from "./patch.js";
 import { createPlainView } from "./plain.js";
 
 const REDRAW_MS = 50;
@@ -34,61 +37,68 @@ export function loadLibraries() {
 }
 
 /**
- * A view that fills `container`: `update(text)` with the whole text so far, at any rate;
- * `finish(text)` with the complete one; `destroy()`. `decorate(nodes)` sees each new piece.
+ * A view that fills `container`: `update(text, doubts)` with the whole text so far, at any rate;
+ * `finish(text, doubts)` with the complete one; `destroy()`. `doubts` are the ranges of the text, {start, end},
+ * that are to be marked. `decorate(nodes)` sees each new piece before it is shown; `makeMark()` makes a mark.
  * @param {{marked: object, purifier: object} | null} libraries null gives the plain view
  */
-export function createAnswerView(libraries, container, { countSources, decorate }) {
-  if (!libraries) return createPlainView(container, { countSources, decorate });
-  const blocks = createBlocks(createGrammar(libraries.marked, countSources));
-  const draw = createPainter(container, (html) => toNodes(libraries.purifier, html), decorate);
-  const pacer = createPacer((text) => {
+export function createAnswerView(libraries, container, hooks) {
+  if (!libraries) return createPlainView(container, hooks);
+  const grammar = createGrammar(libraries.marked, hooks.countSources);
+  const blocks = createBlocks(grammar);
+  const draw = createPainter(container, (block, doubts) => {
+    const nodes = [...toNodes(libraries.purifier, block.html).childNodes];
+    hooks.decorate(nodes);
+    if (doubts.length === 0) return nodes;
+    markDoubts(nodes, findAnchors(grammar.lex(block.raw), block.raw, block.at), doubts, hooks.makeMark);
+    return nodes;
+  });
+  const pacer = createPacer(({ text, doubts }) => {
     const { finished, open } = blocks.update(text);
-    draw(finished, open);
+    draw([...finished, ...open], dropReturns(text, doubts));
   });
   return {
-    update: pacer.request,
-    finish(text) {
+    update: (text, doubts = []) => pacer.request({ text, doubts }),
+    finish(text, doubts = []) {
       pacer.cancel();
-      draw(blocks.finish(text), []);
-      for (const code of container.querySelectorAll("pre > code[class]")) {
-        void highlightCode(code, (html) => toNodes(libraries.purifier, html));
-      }
+      draw(blocks.finish(text), dropReturns(text, doubts));
+      for (const code of container.querySelectorAll("pre > code[class]")) highlightCode(code);
     },
     destroy: pacer.cancel,
   };
 }
 
-/** Replaces only the blocks whose HTML differs from what stands there. */
-function createPainter(container, makeNodes, decorate) {
+/** Changes only the blocks whose HTML or doubts differ from what stands there. */
+function createPainter(container, makeNodes) {
   let drawn = [];
-  return (finished, open) => {
-    const wanted = [...finished, ...open];
-    let same = 0;
-    while (same < drawn.length && same < wanted.length && drawn[same].html === wanted[same]) same += 1;
-    for (const block of drawn.slice(same)) for (const node of block.nodes) node.remove();
-    const added = wanted.slice(same).map((html) => ({ html, nodes: [...makeNodes(html).childNodes] }));
-    for (const block of added) container.append(...block.nodes);
-    drawn = [...drawn.slice(0, same), ...added];
-    if (added.length) decorate(added.flatMap((block) => block.nodes));
+  return (blocks, doubts) => {
+    for (const node of drawn.splice(blocks.length).flatMap(({ nodes }) => nodes)) node.remove();
+    drawn = blocks.map((block, index) => {
+      const own = doubts.filter(({ start, end }) => start < block.at + block.raw.length && end > block.at);
+      const key = block.html + own.map(({ start, end }) => `|${start}-${end}`).join("");
+      const known = drawn[index];
+      if (known?.key === key) return known;
+      const next = drawn.slice(index + 1).flatMap(({ nodes }) => nodes)[0] ?? null;
+      return { key, nodes: patchNodes(container, known?.nodes ?? [], makeNodes(block, own), next) };
+    });
   };
 }
 
-/** Calls `draw` with the newest text, the first time at once and then at most every REDRAW_MS. */
+/** Calls `draw` with the newest state, the first time at once and then at most every REDRAW_MS. */
 function createPacer(draw) {
   let timer = 0;
   let waiting = null;
   function fire() {
     timer = 0;
     if (waiting === null) return;
-    const text = waiting;
+    const newest = waiting;
     waiting = null;
-    draw(text);
+    draw(newest);
     timer = setTimeout(fire, REDRAW_MS);
   }
   return {
-    request(text) {
-      waiting = text;
+    request(newest) {
+      waiting = newest;
       if (!timer) fire();
     },
     cancel() {

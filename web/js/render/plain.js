@@ -1,22 +1,29 @@
 /** Shows an answer as plain text with its citations, for when the libraries are not installed. */
 
-import { splitCitations } from "./citations.js";
+import { findAnchors } from "./anchors.js";
+import { JOINER, splitCitations } from "./citations.js";
+import { markDoubts } from "./doubts.js";
 
 /** The same interface as the Markdown view's. */
-export function createPlainView(container, { countSources, decorate }) {
+export function createPlainView(container, { countSources, decorate, makeMark }) {
   const paragraph = document.createElement("p");
   paragraph.className = "plain";
   container.append(paragraph);
-  function update(text) {
+  function update(text, doubts = []) {
     const parts = splitCitations(text, countSources());
     paragraph.replaceChildren(...parts.flatMap((part) => (part.numbers ? makeCitation(part) : part)));
     decorate([paragraph]);
+    if (doubts.length) markDoubts([paragraph], findAnchors(parts.map(toToken), text), doubts, makeMark);
   }
   return { update, finish: update, destroy() {} };
 }
 
+function toToken(part) {
+  return part.numbers ? { type: "citation", raw: part.raw } : { type: "text", raw: part };
+}
+
 function makeCitation({ numbers, unknown }) {
-  return [...numbers.map(makeChip), ...unknown.map((n) => `[${n}]`)];
+  return [...numbers.map(makeChip), JOINER, ...unknown.map((n) => `[${n}]`)];
 }
 
 function makeChip(n) {

@@ -4,9 +4,10 @@ import { t } from "../i18n/index.js";
 import { createAnswerView } from "../render/markdown.js";
 import { isOver } from "../store.js";
 import { createActions } from "./actions.js";
-import { labelChips, onChipClick } from "./citations.js";
+import { createDoubtMark, explainMarks, labelChips, onChipClick } from "./citations.js";
 import { h } from "./dom.js";
 import { describeFoot } from "./foot.js";
+import { createInsight } from "./insight.js";
 import { createNotice } from "./notice.js";
 import { createQuestion } from "./question.js";
 import { createSources } from "./sources.js";
@@ -24,8 +25,11 @@ export function createAnswer(page, turn) {
   const after = h("div", { class: "after" });
   const sources = createSources(open);
   const question = createQuestion(page, turn);
-  const element = h("article", { class: "turn" }, question.element, waiting, body.element, after, sources.element);
+  const insight = createInsight(page, turn);
+  const parts = [question.element, waiting, body.element, after, sources.element, insight.element];
+  const element = h("article", { class: "turn" }, ...parts);
   let drawn = null;
+  explainMarks(element, () => turn.answer.value.sources);
 
   function draw(now) {
     element.dataset.phase = now.phase;
@@ -33,6 +37,7 @@ export function createAnswer(page, turn) {
     body.draw(now);
     if (now.phase !== drawn?.phase || now.sources !== drawn?.sources) {
       sources.show(now);
+      insight.show(now);
       after.replaceChildren(...describeEnd(page, turn, now));
     }
     drawn = now;
@@ -55,9 +60,11 @@ function createBody(page, turn, open) {
   const hooks = {
     countSources: () => turn.answer.value.sources.length,
     decorate: (nodes) => labelChips(nodes, turn.answer.value.sources),
+    makeMark: createDoubtMark,
   };
   let view = null;
   let text = null;
+  let checks = null;
 
   function begin() {
     view?.destroy();
@@ -68,9 +75,10 @@ function createBody(page, turn, open) {
     element,
     draw(now) {
       if (text === null || now.text.length < text.length) begin();
-      if (isOver(now)) view.finish(now.text);
-      else if (now.text !== text) view.update(now.text);
-      text = now.text;
+      const doubts = (now.checks ?? []).filter(({ supported }) => !supported);
+      if (isOver(now)) view.finish(now.text, doubts);
+      else if (now.text !== text || now.checks !== checks) view.update(now.text, doubts);
+      ({ text, checks } = now);
     },
     destroy: () => view?.destroy(),
   };

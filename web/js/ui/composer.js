@@ -4,6 +4,7 @@ import { t } from "../i18n/index.js";
 import { createDictation } from "./dictation.js";
 import { h, icon } from "./dom.js";
 import { fitHeight, onEnter } from "./field.js";
+import { createModelSwitch } from "./models.js";
 import { createOptions } from "./options.js";
 import { createStatus } from "./status.js";
 
@@ -15,13 +16,14 @@ export function createComposer(page) {
   const stop = roundButton("stop", t("composer.stop"), { type: "button", class: "send stop", onclick: stopAnswer });
   const status = createStatus(store);
   const options = createOptions(page);
+  const model = createModelSwitch(page);
   const dictation = createDictation(input);
   const hint = h("p", { class: "hint", id: "composer-hint" }, t("composer.hint"));
   const element = h(
     "form",
     { class: "composer", onsubmit: onSubmit },
     h("div", { class: "field" }, options.elements, input, dictation.element, send, stop),
-    h("div", { class: "below" }, status.element, hint),
+    h("div", { class: "below" }, status.element, model.elements, hint),
   );
 
   function changed() {
@@ -50,7 +52,7 @@ export function createComposer(page) {
   input.value = store.draft.value;
   const end = store.answering.subscribe((answering) => swapButtons(send, stop, input, Boolean(answering)));
   changed();
-  const ends = [end, status.destroy, options.destroy, dictation.destroy];
+  const ends = [end, status.destroy, options.destroy, model.destroy, dictation.destroy];
   return { element, focus: () => input.focus(), destroy: () => ends.forEach((each) => each()) };
 }
 

@@ -1,7 +1,8 @@
 /** The small print under an answer: who wrote it, where, how fast, and what was left out. */
 
-import { formatNumber, t } from "../i18n/index.js";
+import { t } from "../i18n/index.js";
 import { h } from "./dom.js";
+import { formatSpeed } from "./insight.js";
 
 const QUOTING = "extractive";
 
@@ -26,8 +27,4 @@ function describePlace(services, remote) {
   if (services.length === 0) return "";
   if (remote.length === 0) return t("answer.local");
   return t("answer.remote", { services: remote.map(({ name, host }) => `${name} (${host})`).join(", ") });
-}
-
-function formatSpeed(speed) {
-  return formatNumber(speed, { maximumFractionDigits: speed < 10 ? 1 : 0 });
 }

@@ -11,7 +11,7 @@ import { h, icon } from "./dom.js";
  */
 export function createNotice(page, turn) {
   const answer = turn.answer.value;
-  if (answer.phase === "failed") return [createAlert(answer, () => page.conversation.retry(turn))];
+  if (answer.phase === "failed") return [createAlert(page, turn)];
   if (answer.phase === "done" && (answer.sources.length === 0 || answer.relevant === false)) return describeNothing(page, turn);
   const words = describe(answer);
   return words ? [h("p", { class: "notice" }, words)] : [];
@@ -44,16 +44,49 @@ function describeNothing(page, turn) {
   ];
 }
 
-function createAlert(answer, retry) {
+function createAlert(page, turn) {
+  const answer = turn.answer.value;
+  const { failure } = answer;
+  const retry = () => page.conversation.retry(turn);
   return h(
     "div",
-    { class: "notice error", role: "alert", "data-kind": answer.failure.part || answer.failure.kind },
-    h("p", {}, explain(answer)),
-    h("button", { type: "button", class: "action", onclick: retry }, icon("retry"), h("span", {}, t("error.retry"))),
+    { class: "notice error", role: "alert", "data-kind": failure.part || failure.kind },
+    h("p", {}, isModelGone(page, turn) ? t("error.noModel", turn.options) : explain(answer, nameModel(page, turn))),
+    h(
+      "div",
+      { class: "ways-out" },
+      h("button", { type: "button", class: "action", onclick: retry }, icon("retry"), h("span", {}, t("error.retry"))),
+      isAboutModel(page, turn) ? offerOthers(page, turn) : [],
+    ),
   );
 }
 
-function explain({ failure, text, sources }) {
+/** What helps when this model cannot answer, or is not to. */
+function offerOthers(page, turn) {
+  const quote = () => page.conversation.edit(turn, turn.question, { model: "extractive" });
+  const choose = () => document.getElementById("model")?.click();
+  return [
+    [t("error.choose"), choose],
+    [t("error.quote"), quote],
+  ].map(([words, onclick]) => h("button", { type: "button", class: "action", onclick }, words));
+}
+
+function isAboutModel(page, turn) {
+  const { failure } = turn.answer.value;
+  return failure.part === "model" || failure.kind === "unsent" || isModelGone(page, turn);
+}
+
+/** The question named a model that is not among those that are there. */
+function isModelGone({ models, store }, { options, answer }) {
+  const known = store.models.value.phase === "loaded" && !models.find(options.model);
+  return Boolean(options.model) && answer.value.failure.kind === "refused" && known;
+}
+
+function nameModel({ models }, { options }) {
+  return models.find(options.model)?.name ?? options.model;
+}
+
+function explain({ failure, text, sources }, model) {
   const begun = text !== "" || sources.length > 0;
   if (failure.part === "model") return t("error.model", { message: failure.message });
   switch (failure.kind) {
@@ -63,6 +96,8 @@ function explain({ failure, text, sources }) {
       return failure.message || t("error.refused", { status: failure.status });
     case "broken":
       return t("error.broken", { message: failure.message });
+    case "unsent":
+      return t("error.unsent", { model });
     default:
       return t("error.incomplete");
   }

@@ -1,71 +1,84 @@
 /** The panel that shows the page a source stands on, its passage highlighted. */
 
-import { IMAGE_ZOOM, fileAddress, pageImageAddress } from "../api/server.js";
+import { fileAddress } from "../api/server.js";
 import { t } from "../i18n/index.js";
 import { createAnswerView } from "../render/markdown.js";
 import { addsToName } from "../store.js";
 import { h, icon, iconButton } from "./dom.js";
-
-/** How much of the page stays in sight above the passage. */
-const LEAD_PX = 48;
+import { createPanelEdge } from "./page-panel-edge.js";
+import { createPageView } from "./page-panel-view.js";
 
 /** @param {{store: object, libraries: object | null, showSource: Function, hideSource: () => void}} page */
 export function createPagePanel(page) {
-  const element = h("aside", { class: "panel", "aria-label": t("panel.label"), hidden: true, tabindex: -1 });
+  const element = h("aside", { class: "panel", "aria-label": t("panel.label"), hidden: true, tabindex: -1, onkeydown });
+  const edge = createPanelEdge();
   let onTurn = null;
+  let view = null;
 
   function draw(shown) {
     element.hidden = !shown;
     const step = element.contains(document.activeElement) ? document.activeElement.dataset.step : undefined;
-    element.replaceChildren(...(shown ? describe(page, shown) : []));
+    const zoom = view?.zoom;
+    view = shown && createView(page, shown, zoom);
+    element.replaceChildren(...(shown ? [...describe(page, shown, view), edge] : []));
     if (!shown) return;
+    element.scrollTop = 0;
     const again = step && element.querySelector(`[data-step="${step}"]:not(:disabled)`);
     // A new panel takes the focus; moving on inside it leaves the focus on the button that moved.
     if (again) again.focus();
     else if (onTurn !== shown.turn || !element.contains(document.activeElement)) element.focus();
     onTurn = shown.turn;
   }
+  function onkeydown(event) {
+    const { shown } = page.store;
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const scrolls = event.target.closest("pre, .table");
+    if (!step || scrolls || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    if (event.shiftKey) return view.turnPage(step);
+    const next = findSteps(shown.value)[step];
+    if (next) page.showSource(shown.value.turn, next.n);
+  }
 
   const end = page.store.shown.subscribe(draw);
   return { element, destroy: end };
 }
 
-function describe(page, { turn, n }) {
+/** The source that is shown, and those around it. */
+function findSteps({ turn, n }) {
   const { sources } = turn.answer.value;
   const index = sources.findIndex((source) => source.n === n);
-  const source = sources[index];
+  return { index, count: sources.length, source: sources[index], "-1": sources[index - 1], 1: sources[index + 1] };
+}
+
+function createView(page, shown, zoom) {
+  const { source } = findSteps(shown);
+  const document = page.store.documents.value.list.find(({ id }) => id === source.document);
+  return createPageView(source, document?.pages, zoom);
+}
+
+function describe(page, shown, view) {
+  const { index, count, source, "-1": before, 1: after } = findSteps(shown);
   const step = (drawing, label, name, other) =>
-    iconButton(drawing, label, () => page.showSource(turn, other.n), { "data-step": name, disabled: !other });
+    iconButton(drawing, label, () => page.showSource(shown.turn, other.n), {
+      "data-step": name,
+      "aria-keyshortcuts": name === "next" ? "ArrowRight" : "ArrowLeft",
+      "aria-describedby": "panel-title",
+      disabled: !other,
+    });
   return [
     h(
       "div",
       { class: "panel-bar" },
-      step("left", t("panel.previous"), "previous", sources[index - 1]),
-      h("span", { class: "position" }, t("panel.position", { n: index + 1, count: sources.length })),
-      step("right", t("panel.next"), "next", sources[index + 1]),
-      h(
-        "a",
-        {
-          class: "icon-button",
-          href: fileAddress(source.document, source.page),
-          target: "_blank",
-          rel: "noopener",
-          "aria-label": t("panel.open"),
-          title: t("panel.open"),
-        },
-        icon("open"),
-      ),
+      step("left", t("panel.previous"), "previous", before),
+      h("span", { class: "position" }, t("panel.position", { n: index + 1, count })),
+      step("right", t("panel.next"), "next", after),
+      h("span", { class: "panel-tools" }, view.zoomButtons, openLink(source, view)),
       iconButton("close", t("panel.close"), page.hideSource),
     ),
-    h("h2", { class: "panel-title" }, h("span", { class: "number" }, String(source.n)), source.name),
-    h(
-      "p",
-      { class: "panel-where" },
-      [addsToName(source) && source.title, t("sources.page", { page: source.page })]
-        .filter(Boolean)
-        .join(" · "),
-    ),
-    pageImage(source),
+    h("h2", { id: "panel-title", class: "panel-title" }, h("span", { class: "number" }, String(source.n)), source.name),
+    addsToName(source) ? h("p", { class: "panel-where" }, source.title) : "",
+    ...view.elements,
     h(
       "details",
       { class: "passage", open: true },
@@ -75,57 +88,22 @@ function describe(page, { turn, n }) {
   ];
 }
 
+/** Opens the PDF itself, at the page that is shown when it is pressed. */
+function openLink(source, view) {
+  const link = h(
+    "a",
+    { class: "icon-button", target: "_blank", rel: "noopener", "aria-label": t("panel.open"), title: t("panel.open") },
+    icon("open"),
+  );
+  view.onPage((number) => {
+    link.href = fileAddress(source.document, number);
+  });
+  return link;
+}
+
 /** The passage's own text, read as the Markdown that it is. */
 function passage(libraries, text) {
   const quote = h("blockquote", { class: "answer" });
   createAnswerView(libraries, quote, { countSources: () => 0, decorate() {} }).finish(text);
   return quote;
-}
-
-function pageImage(source) {
-  const state = h("p", { class: "panel-state" }, t("panel.loading"));
-  const frame = h("div", { class: "page-frame", "data-state": "loading" }, state);
-  const image = h("img", {
-    alt: t("panel.image", { page: source.page, name: source.name }),
-    src: pageImageAddress(source),
-    onload: () => {
-      frame.dataset.state = "shown";
-      state.remove();
-      revealPassage(image, source.boxes ?? []);
-    },
-    onerror: () => {
-      frame.dataset.state = "failed";
-      state.textContent = t("panel.failed");
-    },
-  });
-  frame.append(zoomButton(image));
-  return frame;
-}
-
-/** Shows the page twice as wide, and back. */
-function zoomButton(image) {
-  const button = h(
-    "button",
-    {
-      type: "button",
-      class: "page-image",
-      "aria-label": t("panel.zoom"),
-      "aria-pressed": "false",
-      onclick: () => button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true")),
-    },
-    image,
-    icon("zoom"),
-  );
-  return button;
-}
-
-/** Scroll the panel so far that the passage is in sight. `boxes` are in points of the page. */
-function revealPassage(image, boxes) {
-  const panel = image.closest(".panel");
-  if (!panel || boxes.length === 0) return;
-  const scale = (IMAGE_ZOOM * image.clientHeight) / image.naturalHeight;
-  const top = image.getBoundingClientRect().top - panel.getBoundingClientRect().top + panel.scrollTop;
-  const first = Math.min(...boxes.map((box) => box[1])) * scale + top;
-  const last = Math.max(...boxes.map((box) => box[3])) * scale + top;
-  if (last > panel.clientHeight) panel.scrollTop = Math.min(first - LEAD_PX, last - panel.clientHeight / 2);
 }

@@ -41,7 +41,7 @@ function list(sources, open, cited) {
   return h(
     "ol",
     { class: "source-list" },
-    sources.map((source) => h("li", {}, card(source, open, cited))),
+    sources.map((source) => h("li", {}, card(source, open, cited), createScore(source))),
   );
 }
 
@@ -60,13 +60,14 @@ function card(source, open, cited) {
       h("span", { class: "name" }, source.name),
       h("span", { class: "page" }, t("sources.page", { page: source.page })),
     ),
-    score(source.score),
     h("span", { class: "excerpt" }, stripMarkdown(source.text)),
   );
 }
 
-function score(value) {
-  if (typeof value !== "number") return null;
-  const words = formatNumber(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  return h("span", { class: "score", title: t("sources.score", { score: words }) }, words);
+/** A number that explains itself: a button of its own, because nothing can be pressed inside another. */
+function createScore({ n, score }) {
+  if (typeof score !== "number") return null;
+  const words = formatNumber(score, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  const label = t("sources.score", { score: words });
+  return h("button", { type: "button", class: "score", "data-cite": n, "aria-label": label }, words);
 }
