@@ -105,6 +105,7 @@ class FakeMongod:
         if self._server:
             self._server.close()
             self._server = None
+        await asyncio.sleep(0)  # what was just accepted has not begun yet
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
