@@ -15,6 +15,8 @@ SAME = 0.9
 """Share of common 4-grams from which two passages say the same, if their figures agree, too."""
 GAP_CHARS = 40
 """Passages of a page with no more than this between them become one."""
+JOINED_CHARS = 1200
+"""A passage grows by its neighbours up to this, so that what is shown for a claim stays a passage and not a page."""
 CONTEXT_CHARS = 1600
 """A passage is widened by whole paragraphs of its page as long as it stays within this."""
 
@@ -69,12 +71,18 @@ def join_neighbours(hits: Iterator[Hit]) -> list[Hit]:
     """Passages that stand next to each other on a page as one, in the place of the best of them."""
     joined: list[Hit] = []
     for hit in hits:
-        near = next((i for i, kept in enumerate(joined) if _adjoins(kept.chunk, hit.chunk)), None)
+        near = next((i for i, kept in enumerate(joined) if _belongs(kept, hit)), None)
         if near is None:
             joined.append(hit)
         else:
             joined[near] = _join(joined[near], hit.chunk)
     return joined
+
+
+def _belongs(kept: Hit, hit: Hit) -> bool:
+    """Whether `hit` stands next to `kept`, is about as good, and short enough to be one with it."""
+    short = len(kept.chunk.text) + len(hit.chunk.text) <= JOINED_CHARS
+    return short and 2 * hit.score >= kept.score and _adjoins(kept.chunk, hit.chunk)
 
 
 def _adjoins(one: Chunk, other: Chunk) -> bool:

@@ -51,6 +51,14 @@ def test_passages_apart_or_on_other_pages_stay_apart() -> None:
     assert len(join_neighbours(iter(hits(chunk("# Férias"), far, replace(far, page=2, id="x"))))) == 3
 
 
+def test_a_passage_does_not_grow_to_a_page_nor_by_what_fits_worse() -> None:
+    first, second = chunk("a" * 700, 0), chunk("b" * 700, 702)
+    assert len(join_neighbours(iter(hits(first, second)))) == 2
+    good, poor = hits(chunk("# Férias"), chunk("Primeiro parágrafo."))
+    assert len(join_neighbours(iter([good, poor]))) == 1
+    assert len(join_neighbours(iter([good, replace(poor, score=0.4)]))) == 2
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> SqliteStore:
     store = SqliteStore(tmp_path / "index.sqlite")
