@@ -16,8 +16,11 @@ export function createModelSwitch(page) {
   createPopover(panel, "above").attach(button, models.refresh);
 
   async function choose(wanted) {
+    // The arrow keys choose on their way; a press has arrived.
+    const browsing = panel.contains(document.querySelector(":focus-visible"));
     if (!(await models.choose(wanted))) draw();
-    button.focus();
+    if (!browsing && panel.matches(":popover-open")) panel.hidePopover();
+    if (!panel.matches(":popover-open")) button.focus();
   }
   function draw() {
     const chosen = findChosen(page);
