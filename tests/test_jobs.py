@@ -7,8 +7,8 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -56,11 +56,12 @@ async def served(home: Path) -> AsyncIterator[Served]:
         yield served
 
 
-@contextmanager
-def loading(data_dir: Path) -> Iterator[None]:
-    """As if a load were at work."""
+@asynccontextmanager
+async def loading(data_dir: Path) -> AsyncIterator[None]:
+    """As if a load were at work. The server may hold the lock for a moment, so the wait for it is no business of
+    the event loop that both run in."""
     with (data_dir / "load.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         yield
 
 
@@ -138,7 +139,7 @@ class TestWay:
 
 class TestWaiting:
     async def test_while_a_load_is_at_work(self, served: Served, home: Path, tmp_path: Path) -> None:
-        with loading(home):
+        async with loading(home):
             job = await start(served.client, "a.pdf", make_bytes(tmp_path))
             told = await wait_for(served.client, job, lambda line: bool(line["waiting"]))
             assert told["state"] == "queued" and "load is running" in told["waiting"]
@@ -146,7 +147,7 @@ class TestWaiting:
         assert (done["state"], done["waiting"]) == ("done", "")
 
     async def test_cancelled_and_tried_again(self, served: Served, home: Path, tmp_path: Path) -> None:
-        with loading(home):
+        async with loading(home):
             job = await start(served.client, "a.pdf", make_bytes(tmp_path))
             status, cancelled = await get_json(served.client, f"/jobs/{job['id']}", "DELETE")
             assert (status, cancelled["state"]) == (200, "cancelled")
@@ -157,12 +158,11 @@ class TestWaiting:
         assert await list_names(served.client) == ["a.pdf"]
 
     async def test_only_so_many_wait(self, home: Path, tmp_path: Path) -> None:
-        async with serve(home, max_queue=1) as served:
-            with loading(home):
-                await start(served.client, "a.pdf", make_bytes(tmp_path))
-                answer = await upload(served.client, ("b.pdf", make_bytes(tmp_path, seed=1)))
-                assert (answer.status, json.loads(answer.body)["kind"]) == (429, "too_many")
-                assert await list_names(served.client) == ["a.pdf"]
+        async with serve(home, max_queue=1) as served, loading(home):
+            await start(served.client, "a.pdf", make_bytes(tmp_path))
+            answer = await upload(served.client, ("b.pdf", make_bytes(tmp_path, seed=1)))
+            assert (answer.status, json.loads(answer.body)["kind"]) == (429, "too_many")
+            assert await list_names(served.client) == ["a.pdf"]
 
     async def test_while_the_embedder_is_away(self, home: Path, tmp_path: Path) -> None:
         async with serve(home, embedder="ollama:nomic-embed-text") as served:
@@ -296,7 +296,7 @@ async def test_a_killed_server_goes_on_when_it_is_started_again(home: Path, tmp_
 
 async def test_the_lease_of_a_killed_server_holds_nothing_up(home: Path, tmp_path: Path) -> None:
     async with serve(home) as served:
-        with loading(home):
+        async with loading(home):
             job = await start(served.client, "a.pdf", make_bytes(tmp_path))
             db = sqlite3.connect(home / "index.sqlite", timeout=30)
             lease = (f"{socket.gethostname()}:{home}", time.time() + 3600)

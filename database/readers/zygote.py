@@ -23,6 +23,7 @@ import struct
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -198,8 +199,10 @@ def _silence() -> None:
 
 
 def _limit(task: Task) -> None:
+    """What this process got from the zygote does not count: it grows with the libraries that earlier tasks used."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, task.timeout_s + GRACE_S)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    with contextlib.suppress(ValueError, OSError):  # macOS has the name but refuses the limit
-        resource.setrlimit(resource.RLIMIT_AS, (task.memory_mb << 20, hard))
+    with contextlib.suppress(ValueError, OSError):  # macOS has the name but neither /proc nor the limit
+        inherited = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (inherited + (task.memory_mb << 20), hard))

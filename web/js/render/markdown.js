@@ -12,6 +12,8 @@ import { patchNodes } from "./patch.js";
 import { createPlainView } from "./plain.js";
 
 const REDRAW_MS = 50;
+/** A long table or list takes its time: so many times as long nothing is drawn again. */
+const REST = 4;
 
 const ALLOWED = {
   ALLOWED_TAGS:
@@ -84,7 +86,7 @@ function createPainter(container, makeNodes) {
   };
 }
 
-/** Calls `draw` with the newest state, the first time at once and then at most every REDRAW_MS. */
+/** Calls `draw` with the newest state, the first time at once and then at most every REDRAW_MS, less often if it is slow. */
 function createPacer(draw) {
   let timer = 0;
   let waiting = null;
@@ -93,8 +95,9 @@ function createPacer(draw) {
     if (waiting === null) return;
     const newest = waiting;
     waiting = null;
+    const begun = performance.now();
     draw(newest);
-    timer = setTimeout(fire, REDRAW_MS);
+    timer = setTimeout(fire, Math.max(REDRAW_MS, REST * (performance.now() - begun)));
   }
   return {
     request(newest) {

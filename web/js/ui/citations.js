@@ -11,9 +11,11 @@ const PARTS = ["words", "grams", "vector", "page_words", "page_grams", "heads", 
 
 /** Give the chips below `nodes` the name of the source that they stand for. */
 export function labelChips(nodes, sources) {
+  const labels = new Map();
   for (const chip of nodes.flatMap(findChips)) {
-    const source = findSource(sources, chip);
-    if (source) chip.setAttribute("aria-label", t("sources.cite", source));
+    const { cite } = chip.dataset;
+    if (!labels.has(cite)) labels.set(cite, nameSource(findSource(sources, chip)));
+    if (labels.get(cite)) chip.setAttribute("aria-label", labels.get(cite));
   }
 }
 
@@ -65,6 +67,10 @@ function describeParts({ score, parts = {} }) {
     h("p", {}, t("sources.parts")),
     h("dl", { class: "parts" }, rows),
   ];
+}
+
+function nameSource(source) {
+  return source ? t("sources.cite", source) : "";
 }
 
 function findSource(sources, element) {
