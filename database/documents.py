@@ -6,8 +6,8 @@ Coordinates are PDF points with the origin at the top left of the page, after th
 rotation has been applied.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -65,6 +65,8 @@ class Name:
     root: str
     path: str
     excluded: bool = False
+    collection: str = ""
+    """What it belongs to; "" is what everything belongs to that nobody put elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,14 @@ class Document:
         """The first visible name's last part, for people."""
         shown = [n for n in self.names if not n.excluded] or list(self.names)
         return shown[0].path.rsplit("/", 1)[-1] if shown else self.title
+
+    def within(self, collections: Collection[str] | None) -> "Document | None":
+        """What somebody sees of it who may see these collections (None: all): other names are left
+        out. None when no visible name is left."""
+        if collections is None:
+            return self if self.visible else None
+        seen = replace(self, names=tuple(n for n in self.names if n.collection in collections))
+        return seen if seen.visible else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +184,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Restricts a search in every view; an empty field or a 0 restricts nothing."""
+    """Restricts a search in every view; an empty field, a 0 or a None restricts nothing."""
 
     documents: tuple[str, ...] = ()
     """Ids."""
@@ -186,11 +196,14 @@ class Filters:
     added_from: float = 0.0
     added_until: float = 0.0
     """When documents were added, in seconds since the epoch; from is inclusive, until is not."""
+    collections: tuple[str, ...] | None = None
+    """Of visible names of documents. None restricts nothing; with () nothing is found."""
 
     @property
     def choose_documents(self) -> bool:
         """Whether some documents are left out as a whole."""
-        return bool(self.documents or self.languages or self.added_from or self.added_until)
+        chosen = self.documents or self.languages or self.added_from or self.added_until
+        return bool(chosen) or self.collections is not None
 
 
 @dataclass(frozen=True, slots=True)
