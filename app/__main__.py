@@ -3,19 +3,17 @@
 import asyncio
 import contextlib
 import ipaddress
-import logging
 import resource
 import signal
 import sys
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
 from app.application import make_app
+from app.audit import set_up_audit
+from app.logs import set_up_logging
 from app.settings import ServerSettings
 from database.errors import AcervoError, SettingsError
-
-log = logging.getLogger("app")
 
 FILES_PER_ANSWER = 2
 OTHER_FILES = 256
@@ -43,19 +41,6 @@ def check_exposure(settings: ServerSettings) -> None:
             f"HOST={settings.host} would let everybody in the network read your documents. Use HOST=127.0.0.1, or "
             "set ALLOW_NO_LOGIN=1 if something in front of the server decides who may come in."
         )
-
-
-def set_up_logging(level: str) -> None:
-    """Our own messages, without a line for each request, be it a good or a broken one."""
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
-    logging.getLogger("aiohttp.server").addFilter(_is_about_us)
-
-
-def _is_about_us(record: logging.LogRecord) -> bool:
-    """False for a request that is no HTTP: its sender is told, and could fill the log with tracebacks."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, (HttpProcessingError, web.RequestPayloadError))
 
 
 def raise_file_limit(wanted: int) -> None:
@@ -104,7 +89,8 @@ def main() -> int:
     try:
         settings = ServerSettings.load()
         check_exposure(settings)
-        set_up_logging(settings.log_level)
+        set_up_logging(settings)
+        set_up_audit(settings)
         raise_file_limit(FILES_PER_ANSWER * settings.max_answers + OTHER_FILES)
         asyncio.run(serve(settings))
     except AcervoError as error:

@@ -1,4 +1,4 @@
-"""What holds for every request, in this order: headers, errors to JSON, the host, the origin."""
+"""What holds for every request, in this order: headers, the id, errors to JSON, the host, the origin."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,7 @@ from aiohttp import hdrs, web
 
 from app.errors import BadRequest, ForbiddenOrigin
 from app.keys import SETTINGS
+from app.logs import HEADER, REQUEST_ID, take_request_id
 from app.security import choose_headers
 from database.errors import AcervoError
 
@@ -19,17 +20,26 @@ SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 def setup_middlewares(app: web.Application) -> None:
     """Install all of it."""
     app.on_response_prepare.append(_add_security_headers)
-    app.middlewares.extend((errors_to_json, check_host, check_origin))
+    app.middlewares.extend((name_request, errors_to_json, check_host, check_origin))
 
 
 async def _add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in choose_headers(response.content_type).items():
         response.headers.setdefault(name, value)
+    response.headers[HEADER] = REQUEST_ID.get()
+
+
+@web.middleware
+async def name_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request the id that its log lines and its response carry."""
+    take_request_id(request)
+    return await handler(request)
 
 
 def error_response(status: int, message: str, kind: str = "") -> web.Response:
-    """The one shape of an error before the first byte of an answer."""
+    """The one shape of an error before the first byte of an answer; a 500 names what to look for in the log."""
     told = {"error": message, "status": status} | ({"kind": kind} if kind else {})
+    told |= {"request": REQUEST_ID.get()} if status == 500 else {}
     return web.json_response(told, status=status)
 
 

@@ -44,6 +44,10 @@ class ServerSettings(IndexSettings):
     """Uploaded documents in work at the same time."""
     undo_s: Annotated[float, Field(ge=0)] = 60
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    audit_log: str = ""
+    audit_questions: bool = False
+    metrics_token: SecretStr = SecretStr("")
 
     @property
     def host_names(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
+from app.logs import take_request_id
 from app.middlewares import errors_to_json
 from app.security import SECURITY_HEADERS
 from tests.library import Library
@@ -86,9 +87,11 @@ class TestErrors:
             raise KeyError("secret detail")
 
         request = make_mocked_request("GET", "/")
+        request_id = take_request_id(request)
         answer = await errors_to_json(request, fail)
         assert isinstance(answer, web.Response) and answer.text
-        assert json.loads(answer.text) == {"error": "The server failed unexpectedly; its log says why.", "status": 500}
+        message = "The server failed unexpectedly; its log says why."
+        assert json.loads(answer.text) == {"error": message, "status": 500, "request": request_id}
         assert "secret detail" in caplog.text
 
     @pytest.mark.parametrize("path", ["/", "/health", "/documents", "/nothing"])
