@@ -8,6 +8,7 @@ rotation has been applied.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
@@ -115,11 +116,20 @@ class Document:
 
     def within(self, collections: Collection[str] | None) -> "Document | None":
         """What somebody sees of it who may see these collections (None: all): other names are left
-        out. None when no visible name is left."""
+        out, also where one became the title. None when no visible name is left."""
         if collections is None:
             return self if self.visible else None
         seen = replace(self, names=tuple(n for n in self.names if n.collection in collections))
-        return seen if seen.visible else None
+        if not seen.visible:
+            return None
+        hidden = {make_title(n.path) for n in self.names} - {make_title(n.path) for n in seen.names}
+        return replace(seen, title=make_title(seen.name)) if self.title in hidden else seen
+
+
+def make_title(path: str) -> str:
+    """The title of a document whose pages have none, from one of its names."""
+    name = path.rsplit("/", 1)[-1]
+    return PurePosixPath(name).stem.replace("_", " ").strip() or name
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from database import analysis, chunking
 from database.build import SILENT, Builder, Progress
-from database.documents import Contents, Document, IndexRecord, Name, Reading
+from database.documents import Contents, Document, IndexRecord, Name, Reading, make_title
 from database.embedders import Embedder
 from database.files import Originals
 from database.index import check_dimension, check_record, make_record
@@ -91,7 +91,7 @@ class Ingester:
     async def fail(self, document: Document, reason: str) -> Document:
         """Record that a document cannot be read."""
         failed = replace(document, state="failed", reason=reason, version=self.versions.reader)
-        failed = replace(failed, title=failed.title or _stem(document))
+        failed = replace(failed, title=failed.title or make_title(document.name))
         await self._store.put_document(failed)
         return failed
 
@@ -163,8 +163,4 @@ async def open_index(store: Store, embedder: Embedder) -> IndexRecord:
 
 def _name(reading: Reading, document: Document, original: Path) -> Reading:
     """A reading whose title, where the pages gave none, is the document's own name and not its copy's."""
-    return replace(reading, title=_stem(document)) if reading.title == original.stem else reading
-
-
-def _stem(document: Document) -> str:
-    return Path(document.name).stem.replace("_", " ").strip() or document.name
+    return replace(reading, title=make_title(document.name)) if reading.title == original.stem else reading

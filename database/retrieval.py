@@ -96,7 +96,9 @@ class Retriever:
         candidates = await self._store.search(query)
         views = [getattr(candidates, view) for view in (*WINDOW_VIEWS, *PAGE_VIEWS)]
         ids = dict.fromkeys(candidate.document_id for view in views for candidate in view)
-        documents = {d.id: d for d in await self._store.get_documents([*ids]) if d.searchable}
+        known = [d for d in await self._store.get_documents([*ids]) if d.searchable]
+        # From here on nothing tells of names that the asker may not see: no match, no citation.
+        documents = {d.id: seen for d in known if (seen := d.within(query.filters.collections))}
         language = detect_language(question, record.languages)
         titles = match_titles(question, language, [*documents.values()], record.common_words)
         unembedded = {d.id for d in documents.values() if d.state != "ready"}

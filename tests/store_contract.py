@@ -21,6 +21,7 @@ from database.documents import (
 )
 from database.errors import StoreError
 from database.stores import Store
+from tests.collections_contract import CollectionsContract
 from tests.generations_contract import GenerationsContract
 from tests.records_contract import RecordsContract
 from tests.store_documents import (
@@ -41,7 +42,7 @@ OpenStore = Callable[[], Awaitable[Store]]
 ODD_TEXT = "Ação “é” ﬁm\u2028segunda linha\u2029 \U0001f600 \x0b fim\r\n"
 
 
-class StoreContract(RecordsContract, GenerationsContract, ViewsContract):
+class StoreContract(RecordsContract, GenerationsContract, ViewsContract, CollectionsContract):
     """Inherit it and provide the fixture `open_store`: a function that gives a new, opened store
     object on the same data at each call, and whose stores are closed (and data dropped) after the test."""
 

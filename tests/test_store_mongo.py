@@ -24,6 +24,7 @@ from database.settings import ROOT, IndexSettings
 from database.stores import Store, make_store
 from database.stores.mongo_client import address_of, client_options
 from database.stores.mongo_definitions import TEXT_DEFINITION, vector_definition
+from database.stores.mongo_scope import MAX_RELEASES
 from tests.fakes.mongod import FakeMongod
 from tests.store_contract import OpenStore, StoreContract
 from tests.store_documents import (
@@ -611,3 +612,29 @@ async def test_nothing_blocks_the_event_loop(server: FakeMongod, store: Store) -
         await other.remove_document(document.id)
         await other.aclose()
     assert await store.get_document(digest("a")) is None
+
+
+async def test_a_collection_of_more_documents_than_one_query_names_is_searched_whole(
+    store: Store, server: FakeMongod
+) -> None:
+    """Each part is found, and nothing of what lies outside, which mongot's rows do not know."""
+    one, contents = make_document("own", ["gato"])
+    await store.publish(replace(one, names=(Name("pdf", "a.pdf", collection="big"),)), contents)
+    await asyncio.to_thread(_multiply, server.uri, MAX_RELEASES)
+    await publish(store, make_document("outside", ["gato gato"]))
+    asked = replace(ask("gato", vector=contents.vectors[0]), filters=Filters(collections=("big",)), limit=2000)
+    found = await store.search(asked)
+    assert len({c.document_id for c in found.words}) == len(found.words) == MAX_RELEASES + 1
+    assert {*ids(found.vector)} == {*ids(found.words)}
+
+
+def _multiply(uri: str, count: int) -> None:
+    """Add copies of the only document that the database holds."""
+    with MongoClient[dict[str, Any]](uri, **client_options(uri, 10)) as client:
+        for name, keys in (
+            ("documents", ("_id", "release")),
+            ("windows", ("_id", "window_id", "document_id", "release")),
+        ):
+            collection = client["acervo"][name]
+            row = collection.find_one() or {}
+            collection.insert_many([row | {key: f"{number} {row[key]}" for key in keys} for number in range(count)])

@@ -4,11 +4,13 @@ The rule that only rows of the release that a document's record names are found 
 query where that can be exact: with up to `MAX_RELEASES` documents a `$in` over their releases. So
 rows that mongot still holds although they were replaced, hidden or removed never take up places.
 Beyond that the query leaves out hidden documents, fetches twice as many rows as asked, and drops
-those whose release is not the document's.
+those whose release is not the document's. Rows do not know the collections of their document, which
+names move between: restricted to collections, a search asks for the releases in portions, so that
+nothing else is ever found.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from database.documents import Filters
 from database.stores.mongo_client import Connection
@@ -28,6 +30,15 @@ class Scope:
     exact: bool
     filters: Filters
     hidden: tuple[str, ...] = ()
+
+    @property
+    def portions(self) -> "Sequence[Scope]":
+        """The same as scopes whose releases one query can name."""
+        if not self.complete or self.filters.collections is None:
+            return [self]
+        all_of_them = list(self.releases.items())
+        starts = range(0, len(all_of_them), MAX_RELEASES)
+        return [replace(self, releases=dict(all_of_them[start : start + MAX_RELEASES])) for start in starts]
 
     def vector_filter(self) -> Row:
         """For `$vectorSearch`."""
@@ -73,13 +84,14 @@ async def read_releases(connection: Connection, shelf: Shelf, document_ids: Sequ
 async def read_scope(connection: Connection, shelf: Shelf, filters: Filters) -> Scope:
     """What may be seen now of what `filters` leave."""
     release, count = shelf.name("release"), shelf.name("window_count")
-    limit = 0 if filters.documents else MAX_RELEASES + 1
+    whole = bool(filters.documents) or filters.collections is not None
+    limit = 0 if whole else MAX_RELEASES + 1
     query = {**shelf.seen, **_chosen(shelf, filters)}
     rows = await connection.find("documents", query, projection={release: 1, count: 1}, limit=limit)
     releases = {row["_id"]: row[release] for row in rows}
     # A filter leaves few of the neighbours that an approximate search would look at.
     exact = filters != Filters()
-    if filters.documents or len(rows) <= MAX_RELEASES:
+    if whole or len(rows) <= MAX_RELEASES:
         few = sum(row[count] for row in rows) < EXACT_WINDOWS
         return Scope(releases, complete=True, exact=few or exact, filters=filters)
     unseen = [{"hidden": True}, {shelf.name("searchable"): False}]
@@ -99,4 +111,8 @@ def _chosen(shelf: Shelf, filters: Filters) -> Row:
     added = {"$gte": filters.added_from or None, "$lt": filters.added_until or None}
     if bounds := {name: value for name, value in added.items() if value is not None}:
         chosen[f"{record}.added_at"] = bounds
+    if filters.collections is not None:
+        # Names written by an older version have none; null meets what is missing.
+        own = [None if name == "" else name for name in filters.collections]
+        chosen["names"] = {"$elemMatch": {"excluded": False, "collection": {"$in": [*filters.collections, *own]}}}
     return chosen

@@ -37,7 +37,8 @@ class Searcher:
             scope = await read_scope(self._connection, self._shelf, query.filters)
             if not scope.releases:
                 return Candidates()
-            views = await self._run_views(query, scope)
+            found = [await self._run_views(query, portion) for portion in scope.portions]
+            views = [[row for view in same for row in view] for same in zip(*found, strict=True)]
             current = await read_releases(self._connection, self._shelf, _documents(views))
             same = await self._unchanged(scope, views, current)
             views = [[row for row in rows if current.get(row["document_id"]) == row["release"]] for rows in views]

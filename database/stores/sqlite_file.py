@@ -24,6 +24,7 @@ from database.documents import (
     Window,
 )
 from database.stores.matrix import VectorMatrix, VectorRows
+from database.stores.sqlite_migrations import migrate, require_known
 from database.stores.sqlite_rows import (
     CHUNK,
     DOCUMENT,
@@ -61,12 +62,14 @@ class IndexFile:
     def create(self) -> None:
         """Make folder, file and tables where they are missing."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        require_known(self._db, self.path)  # before anything is written
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.executescript(SCHEMA)
         if not has_table(self._db, "windows"):
             with self._transaction() as db:
                 if not has_table(db, "windows"):  # still
                     make_contents(db)
+        migrate(self._db, self.path)
 
     def close(self) -> None:
         """Close the connections of all threads; none of them may be in use."""

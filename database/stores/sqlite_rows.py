@@ -5,7 +5,7 @@ Tables: `documents` (the records; `contents` is the version that the other table
 full-text tables, whose rowids are those of `windows`: `words` and `grams` of each window, and of
 whole pages `page_words`, `page_grams` and `heads`, under the rowid of the page's first window. A
 window without a vector has an empty one. Deleting a document deletes its contents by foreign key
-and trigger.
+and trigger. `places` (`sqlite_migrations.py`) holds the collections of each document's visible names.
 FTS5: https://sqlite.org/fts5.html
 """
 

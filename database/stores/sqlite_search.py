@@ -47,6 +47,9 @@ def _choose_documents(db: sqlite3.Connection, filters: Filters) -> tuple[str, ..
         ),
         "json_extract(record, '$.added_at') >= ?": filters.added_from or None,
         "json_extract(record, '$.added_at') < ?": filters.added_until or None,
+        "id IN (SELECT document_id FROM places WHERE collection IN (SELECT value FROM json_each(?)))": (
+            json.dumps(filters.collections) if filters.collections is not None else None
+        ),
     }
     asked = {condition: value for condition, value in conditions.items() if value is not None}
     where = " AND ".join(["searchable", *asked])

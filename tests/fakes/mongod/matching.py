@@ -76,6 +76,8 @@ def _compare(value: Any, operator: str, operand: Any) -> bool:
             return not any(_equals(value, each) for each in operand)
         case "$exists":
             return (value is not MISSING) == bool(operand)
+        case "$elemMatch":
+            return isinstance(value, list) and any(matches(each, operand) for each in value)
         case "$not":
             return not all(_compare(value, each, inner) for each, inner in operand.items())
         case "$gt" | "$gte" | "$lt" | "$lte":
