@@ -47,11 +47,15 @@ def version(path: Path) -> int:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def make_newer(path: Path) -> bytes:
-    """Number a file as of a version to come; its bytes."""
+def make_newer(path: Path) -> None:
+    """Number a file as of a version to come."""
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
         db.commit()
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a file."""
     return path.read_bytes()
 
 
@@ -112,10 +116,11 @@ async def test_opening_again_takes_no_step_twice(path: Path) -> None:
 
 
 async def test_a_file_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
-    before = make_newer(path)
+    make_newer(path)
+    before = read(path)
     store = SqliteStore(path)
     with pytest.raises(StoreError, match=r"newer version of Acervo .*Update Acervo, restore a backup") as caught:
         await store.open()
     await store.aclose()
     assert str(path) in str(caught.value)
-    assert make_newer(path) == before
+    assert read(path) == before
