@@ -23,7 +23,7 @@ def rewrite_by_rule(question: str, earlier: Sequence[str]) -> str:
     `question` itself when it stands by itself."""
     before = ""
     for text in [*(turn[:MAX_CHARS] for turn in earlier[-LOOK_BACK:]), question]:
-        follows = before and needs_history(text, before)
+        follows = before.strip() and needs_history(text, before)
         before = join(parse(before), parse(text, before)) if follows else text
     return before
 

@@ -1,10 +1,12 @@
 """Passages to a prompt: numbered sources, the history and the question, fitted to the window. Pure.
 
 What documents say is quoted inside `<source>` elements and called quotation, so that a sentence in
-a PDF is not taken for an instruction.
+a PDF is not taken for an instruction. A document can neither close its element nor, by the marks with
+which models tell turns apart, seem to be another turn; nor hold text that only the model sees.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -35,7 +37,16 @@ quoted from a page of a document, and then the question.
 - Copy figures, names and dates exactly as the sources have them.
 - Be brief. Answer in {language}."""
 
-_SOURCE_TAG = re.compile(r"<(?=\s*/?\s*source\b)", re.IGNORECASE)
+_SOURCE_TAG = re.compile(r"[<＜﹤](?=[\s/]*source\b)", re.IGNORECASE)
+_TURN_MARK = re.compile(
+    r"<(?=[|｜])|<(?=/?(?:s|bos|eos|pad|start_of_turn|end_of_turn|think|tool_calls?|tool_response|tools?)>)"
+    r"|<(?=</?SYS>>)|<(?=/?SYS>>)|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS)\])",
+    re.IGNORECASE,
+)
+"""What chat templates put between turns: Ollama reads it as that wherever it stands."""
+_OPENING = str.maketrans(dict.fromkeys("<＜﹤", "‹"))
+_JOINERS = "\u200c\u200d"
+"""Letters of some scripts need them; nobody sees the other characters of category Cf."""
 GAP = "\n\n"
 """Between the parts of the user message."""
 
@@ -64,7 +75,8 @@ def build_prompt(
     Raises `BadRequest` when not even the question fits.
     """
     system = SYSTEM.format(language=LANGUAGES.get(language, "the language of the question"))
-    asked = f"Question: {question}"
+    asked = f"Question: {defuse(question)}"
+    history = [{"role": turn["role"], "content": defuse(turn["content"])} for turn in history]
     room = num_ctx - num_ctx // ANSWER_SHARE - count_tokens(system) - count_tokens(asked) - 2 * TURN_TOKENS
     if room < 0:
         raise BadRequest(
@@ -94,15 +106,25 @@ def order_for_reading(sources: Sequence[str]) -> list[str]:
 def quote_source(number: int, hit: Hit, widened: bool = False) -> str:
     """One numbered source as the model sees it, `widened` with what surrounds the passage on its page."""
     heading = f' section="{_attribute(hit.chunk.heading)}"' if hit.chunk.heading else ""
-    text = _SOURCE_TAG.sub("‹", (widened and hit.context) or hit.chunk.text)
+    text = _SOURCE_TAG.sub("‹", defuse(drop_unseen((widened and hit.context) or hit.chunk.text)))
     return (
         f'<source n="{number}" document="{_attribute(hit.document.name)}" page="{hit.chunk.page}"{heading}>\n'
         f"{text}\n</source>"
     )
 
 
+def defuse(text: str) -> str:
+    """Text in which no chat template finds the mark of a turn; else as it was."""
+    return _TURN_MARK.sub(lambda mark: "‹" if mark[0] == "<" else "(", text)
+
+
+def drop_unseen(text: str) -> str:
+    """Text without characters that nobody sees: zero-width, turning the direction, tags."""
+    return "".join(c for c in text if unicodedata.category(c) != "Cf" or c in _JOINERS) if not text.isascii() else text
+
+
 def _attribute(text: str) -> str:
-    return text.replace('"', "'").replace("<", "‹").replace("\n", " ")
+    return defuse(" ".join(drop_unseen(text).split())).replace('"', "'").translate(_OPENING)
 
 
 def _fit_sources(hits: Sequence[Hit], room: int, count_tokens: Callable[[str], int]) -> list[str]:

@@ -15,7 +15,7 @@ from app.errors import ModelError
 from app.events import Service, Token
 from app.joining import needs_history, rewrite_by_rule
 from app.llms import LLM, ChatRequest, Message
-from app.prompt import TURN_TOKENS
+from app.prompt import TURN_TOKENS, defuse
 from database.analysis import fold
 
 TURNS = 6
@@ -90,7 +90,7 @@ def make_messages(question: str, history: Sequence[Message]) -> list[Message]:
     told = "\n".join(f"{who}: {' '.join(content[:limit].split())}" for who, limit, content in turns)
     return [
         {"role": "system", "content": SYSTEM},
-        {"role": "user", "content": f"Conversation:\n{told}\n\nLast question: {question}"},
+        {"role": "user", "content": defuse(f"Conversation:\n{told}\n\nLast question: {question}")},
     ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.errors import BadRequest
 from app.llms import Message
-from app.prompt import ANSWER_SHARE, HISTORY_SHARE, TURN_TOKENS, build_prompt, order_for_reading, quote_source
+from app.prompt import ANSWER_SHARE, HISTORY_SHARE, TURN_TOKENS, build_prompt, defuse, order_for_reading, quote_source
 from database.documents import Hit
 from database.tokens import estimate_tokens
 from tests.llm_contract import make_hits
@@ -55,6 +55,7 @@ def test_it_fits_and_says_what_did_not(
     assert [*prompt.hits, *prompt.left_out] == hits
     system, *recent, asked = prompt.messages
     assert (system["role"], asked["role"]) == ("system", "user")
+    question, history = defuse(question), [Message(role=t["role"], content=defuse(t["content"])) for t in history]
     assert asked["content"].endswith(f"Question: {question}")
     quoted = [quote_source(n, hit) for n, hit in enumerate(prompt.hits, 1)]
     assert asked["content"] == "\n\n".join([*order_for_reading(quoted), f"Question: {question}"])

@@ -21,11 +21,11 @@ from tests import chores
 LIMITS = {"timeout_s": 60.0, "memory_mb": 1024}
 
 
-def wait_for_pid(note: Path) -> int:
-    """Fails by the test's own time limit."""
-    while not (note.exists() and note.read_text()):
+def wait_for_pid(parent: int) -> int:
+    """The process that a child of `parent` has forked for its task. Fails by the test's own time limit."""
+    while not (found := [task for zygote in psutil.Process(parent).children() for task in zygote.children()]):
         time.sleep(0.02)
-    return int(note.read_text())
+    return found[0].pid
 
 
 def wait_until_gone(pid: int) -> None:
@@ -81,15 +81,17 @@ async def test_memory_is_limited() -> None:
         await run_limited(chores.eat, 1200, **LIMITS)
 
 
-async def test_time_is_limited_and_the_process_dies(tmp_path: Path) -> None:
+async def test_time_is_limited_and_the_process_dies() -> None:
+    task = asyncio.create_task(run_limited(chores.spin, timeout_s=4, memory_mb=1024))
+    pid = await asyncio.to_thread(wait_for_pid, os.getpid())
     with pytest.raises(WorkerTimeout, match="4 seconds"):
-        await run_limited(chores.spin, tmp_path / "pid", timeout_s=4, memory_mb=1024)
-    await asyncio.to_thread(wait_until_gone, int((tmp_path / "pid").read_text()))
+        await task
+    await asyncio.to_thread(wait_until_gone, pid)
 
 
-async def test_cancelling_kills_the_process(tmp_path: Path) -> None:
-    task = asyncio.create_task(run_limited(chores.spin, tmp_path / "pid", **LIMITS))
-    pid = await asyncio.to_thread(wait_for_pid, tmp_path / "pid")
+async def test_cancelling_kills_the_process() -> None:
+    task = asyncio.create_task(run_limited(chores.spin, **LIMITS))
+    pid = await asyncio.to_thread(wait_for_pid, os.getpid())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -102,13 +104,13 @@ async def test_a_killed_zygote_is_replaced() -> None:
     assert await run_limited(chores.add, 2, 3, **LIMITS) == 5
 
 
-async def test_killing_the_parent_kills_its_workers(tmp_path: Path) -> None:
+async def test_killing_the_parent_kills_its_workers() -> None:
     code = (
-        "import asyncio, pathlib; from tests import chores; from database.readers.worker import run_limited;"
-        f"asyncio.run(run_limited(chores.spin, pathlib.Path({str(tmp_path / 'pid')!r}), timeout_s=600, memory_mb=1024))"
+        "import asyncio; from tests import chores; from database.readers.worker import run_limited;"
+        "asyncio.run(run_limited(chores.spin, timeout_s=600, memory_mb=1024))"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)
-    pid = await asyncio.to_thread(wait_for_pid, tmp_path / "pid")
+    pid = await asyncio.to_thread(wait_for_pid, parent.pid)
     helper = psutil.Process(pid).ppid()
     parent.kill()
     await parent.wait()

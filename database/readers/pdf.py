@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 from database.documents import Box
 from database.errors import ReadError
+from database.readers.confine import TESSDATA
 from database.readers.opening import load_library, open_document, preload
 from database.readers.pieces import HEADINGS, Piece, RawPage, clean_block
 
-__all__ = ["Mode", "convert", "preload"]
+__all__ = ["TESSDATA", "Mode", "convert", "preload"]
 
 Mode = Literal["layout", "text", "ocr"]
 
@@ -25,7 +26,6 @@ length and 730 MB at 10,000 (A0 is 3,370 points long)."""
 MIN_LAYOUT_SHARE = 0.5
 """Layout that keeps a smaller share of a page's letters has missed the page (sideways text)."""
 OCR_DPI = 200
-TESSDATA = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tesseract-ocr/4.00/tessdata", "/usr/share/tessdata")
 
 
 def convert(path: Path, numbers: Sequence[int], mode: Mode, ocr_language: str) -> list[RawPage]:

@@ -6,11 +6,14 @@
     └── WorkerCrashed      it died, or raised what it should not have
 
 One helper process, the zygote, forks a child for each call (`zygote.py` says why and how). Call
-from any event loop; nothing here blocks one.
+from any event loop; nothing here blocks one. What a child sends is taken for what a stranger sends.
 """
 
 import asyncio
 import atexit
+import functools
+import importlib
+import logging
 import os
 import pickle
 import signal
@@ -18,13 +21,21 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, get_type_hints
 
-from database.errors import ReadError
-from database.readers.zygote import EXIT_CODE, HEADER, Outcome, Task
+from pydantic import TypeAdapter, ValidationError
+
+from database.errors import AcervoError, ReadError
+from database.readers.confine import KEPT_VARIABLES, describe_gaps
+from database.readers.zygote import BYTES, ERROR, EXIT_CODE, HEADER, JSON, OUT_OF_MEMORY, Task
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+MAX_RESULT_BYTES = 256 << 20
+"""More than this no child may send; twelve pages of pixels, or every word of a hundred thick books."""
 
 
 class WorkerTimeout(ReadError):
@@ -42,8 +53,10 @@ class WorkerCrashed(ReadError):
 
 
 async def run_limited(function: Callable[..., T], *args: object, timeout_s: float, memory_mb: int) -> T:
-    """`function(*args)` in its own process. Module-level functions only; arguments and the
-    result are pickled. Cancelling the caller kills the process.
+    """`function(*args)` in its own process. Module-level functions only, whose result is what their
+    annotation says: bytes, or what JSON can carry to dataclasses and back. It may open the files that are
+    given as a `Path` for reading, and nothing else where the system can hold it to that (`confine.py`).
+    Cancelling the caller kills the process.
 
     Raises `WorkerTimeout`, `WorkerOutOfMemory`, `WorkerCrashed`, or the `AcervoError` that the
     function raised.
@@ -68,6 +81,8 @@ async def _exchange(task: Task) -> bytes:
         loop, data = asyncio.get_running_loop(), bytearray()
         while part := await loop.sock_recv(ours, 1 << 20):
             data += part
+            if len(data) > MAX_RESULT_BYTES:
+                raise WorkerOutOfMemory(f"Gave more than {MAX_RESULT_BYTES >> 20} MB and was stopped.")
         return bytes(data)
 
 
@@ -77,19 +92,46 @@ def _judge(data: bytes, task: Task) -> Any:
         raise WorkerCrashed("The process that reads files could not be started; run `make install`.")
     payload, code = data[: -EXIT_CODE.size], EXIT_CODE.unpack(data[-EXIT_CODE.size :])[0]
     if code == 1:
-        raise WorkerCrashed(f"Failed in an unexpected way: {payload.decode().strip().splitlines()[-1]}")
+        told = payload.decode(errors="replace").strip().splitlines()
+        raise WorkerCrashed(f"Failed in an unexpected way: {told[-1] if told else 'nothing was told'}")
     if code == -signal.SIGALRM:
         raise WorkerTimeout(f"Took longer than {task.timeout_s:g} seconds and was stopped.")
     if code == -signal.SIGKILL:
         raise WorkerOutOfMemory("Was killed by the system, which probably ran out of memory.")
     if code != 0:
         raise WorkerCrashed(f"Died with {_name_exit(code)}.")
-    outcome: Outcome = pickle.loads(payload)
-    if outcome.error is not None:
-        raise outcome.error
-    if outcome.out_of_memory:
+    return _read_outcome(payload[:1], payload[1:], task)
+
+
+def _read_outcome(kind: bytes, told: bytes, task: Task) -> Any:
+    if kind == OUT_OF_MEMORY:
         raise WorkerOutOfMemory(f"Needed more than {task.memory_mb} MB of memory.")
-    return outcome.value
+    try:
+        if kind == ERROR:
+            name, message = TypeAdapter(tuple[str, str]).validate_json(told)
+            raise _find_error(name)(message)
+        if kind == JSON:
+            return _result_type(task.module, task.function).validate_json(told)
+        if kind == BYTES:
+            return _result_type(task.module, task.function).validate_python(told, strict=True)
+    except ValidationError:
+        pass
+    raise WorkerCrashed("Gave something else than what was asked for.")
+
+
+@functools.cache
+def _result_type(module: str, function: str) -> TypeAdapter[Any]:
+    return TypeAdapter(get_type_hints(getattr(importlib.import_module(module), function))["return"])
+
+
+def _find_error(name: str) -> type[AcervoError]:
+    return next((kind for kind in _list_errors(AcervoError) if kind.__name__ == name), ReadError)
+
+
+def _list_errors(kind: type[AcervoError]) -> Iterator[type[AcervoError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _list_errors(below)
 
 
 def _name_exit(code: int) -> str:
@@ -103,6 +145,7 @@ class _Zygote:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._told = False
 
     def send(self, task: Task, channel: socket.socket) -> None:
         """Hand over a task and the socket for its result, which is closed here. Blocks for a moment."""
@@ -124,6 +167,7 @@ class _Zygote:
     def _start(self) -> None:
         self._stop()
         self._control, theirs = socket.socketpair()
+        self._tell_gaps()
         setup = f"import sys; sys.path[:] = {sys.path!r}"
         start = f"from database.readers.zygote import main; main({theirs.fileno()})"
         with theirs:
@@ -132,9 +176,15 @@ class _Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+                env={name: os.environ[name] for name in KEPT_VARIABLES & os.environ.keys()}
+                | {"OPENBLAS_NUM_THREADS": "1"},
                 start_new_session=True,  # Ctrl-C is ours to handle
             )
+
+    def _tell_gaps(self) -> None:
+        if not self._told and (gaps := describe_gaps()):
+            log.warning("A file that takes over the process that reads it is not held by this system: %s", gaps)
+        self._told = True
 
     def _stop(self) -> None:
         if self._control is not None:

@@ -8,13 +8,17 @@ from sockets being closed:
     the parent dies (control closes)   -> every child is killed and the zygote ends
     the child ends                     -> its exit code is written to the socket, which is closed
 
-A child also carries a kernel timer, so that it ends even if the zygote is killed first.
+A child also carries a kernel timer, so that it ends even if the zygote is killed first. Before it
+does its task it gives up what it does not need (`confine.py`), and what it sends back is data, never
+code: a file may have taken it over by then.
 """
 
 import contextlib
 import importlib
+import json
 import os
 import pickle
+import re
 import resource
 import selectors
 import signal
@@ -22,12 +26,13 @@ import socket
 import struct
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from database.errors import AcervoError
+from database.readers.confine import confine
 
 HEADER = struct.Struct("!I")
 EXIT_CODE = struct.Struct("!i")
@@ -35,6 +40,10 @@ IDLE_S = 60.0
 """After this long without a task the zygote ends and gives its memory back."""
 GRACE_S = 5.0
 """The kernel timer of a child fires this long after the parent should have killed it."""
+BYTES, JSON, ERROR, OUT_OF_MEMORY = b"b", b"j", b"e", b"m"
+"""What a child sends begins with one of these: a value as it is or as JSON, the class and the message of
+an error it raised on purpose, or that it lacked memory."""
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +55,6 @@ class Task:
     args: tuple[Any, ...]
     timeout_s: float
     memory_mb: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a child sends back: a value, an error it raised on purpose, or lack of memory."""
-
-    value: Any = None
-    error: AcervoError | None = None
-    out_of_memory: bool = False
 
 
 def main(control_fd: int, idle_s: float = IDLE_S) -> None:
@@ -172,15 +172,26 @@ def _run(task: Task, channel: socket.socket) -> None:
     """Do the task and end the process; an unexpected exception leaves as its traceback, exit code 1."""
     _report_crashes_to(channel)
     _silence()
+    function = _import(task)
     _limit(task)
+    confine(arg for arg in task.args if isinstance(arg, Path))
     try:
-        outcome = Outcome(_import(task)(*task.args))
+        outcome = _encode(function(*task.args))
     except AcervoError as error:
-        outcome = Outcome(error=error)
+        outcome = ERROR + _to_json([type(error).__name__, str(error)])
     except MemoryError:
-        outcome = Outcome(out_of_memory=True)
-    channel.sendall(pickle.dumps(outcome))
+        outcome = OUT_OF_MEMORY
+    channel.sendall(outcome)
     os._exit(0)
+
+
+def _encode(value: object) -> bytes:
+    return BYTES + value if isinstance(value, bytes) else JSON + _to_json(value)
+
+
+def _to_json(value: object) -> bytes:
+    text = json.dumps(value, default=asdict, ensure_ascii=False, separators=(",", ":"))
+    return _LONE_SURROGATE.sub("\ufffd", text).encode()
 
 
 def _report_crashes_to(channel: socket.socket) -> None:
