@@ -2,6 +2,7 @@
 
     AcervoError              500
     ├── SettingsError        500  a setting is missing or wrong
+    ├── WrongCollection      400  a collection cannot be called so
     ├── ReadError            422  a file cannot be read
     │   ├── FileTooLarge     413  it has more bytes than MAX_FILE_MB
     │   ├── NotPdf           415  its bytes are something else
@@ -29,10 +30,18 @@ class AcervoError(Exception):
 
     status = 500
     kind = ""
+    retry_after_s = 0
+    """Seconds after which the same may work; 0 where waiting alone changes nothing."""
 
 
 class SettingsError(AcervoError):
     """One or more settings are missing or wrong; the message lists all of them by name."""
+
+
+class WrongCollection(AcervoError):
+    """A collection cannot be called so; the message says how it can."""
+
+    status = 400
 
 
 class ReadError(AcervoError):
@@ -101,9 +110,13 @@ class StoreError(AcervoError):
 class StoreUnavailable(StoreError):
     """No store answers at its address."""
 
+    retry_after_s = 5
+
 
 class IndexNotReady(StoreError):
     """The search index exists but cannot answer yet."""
+
+    retry_after_s = 5
 
 
 class IndexMismatch(StoreError):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from database.belonging import Moves, Rules, read_rules, write_moves, write_rules
 from database.build import Progress, work_through
 from database.changes import find_changes, full_path
 from database.documents import Contents, Document, IndexRecord, Name
@@ -34,6 +35,8 @@ class LoadOptions:
     dry_run: bool = False
     retry: bool = False
     reindex: bool = False
+    collection: str | None = None
+    """What the names below `paths` belong to from now on; None for what they did."""
 
 
 class Loader:
@@ -44,6 +47,7 @@ class Loader:
         self._data_dir = settings.data_dir
         self._ingester = Ingester(settings, store, embedder)
         self._documents: dict[str, Document] = {}
+        self._rules, self._moves = Rules(), Moves()
         self._label = Labels()
 
     async def load(self, options: LoadOptions) -> Summary:
@@ -54,7 +58,9 @@ class Loader:
         documents = await self._store.list_documents()
         if options.reindex and options.dry_run:
             documents = [replace(d, state="queued", version="") for d in documents]
-        self._documents = {d.id: d for d in documents}
+        self._rules = (await read_rules(self._store)).given(options.paths, options.collection)
+        self._moves = self._rules.move(documents, options.paths)
+        self._documents = {d.id: d for d in documents} | self._moves.documents
         plan, summary = await self._make_plan(options)
         self._tell_rebuilt(rebuilt or [], summary)
         if not options.dry_run:
@@ -98,18 +104,20 @@ class Loader:
         missing = [str(path) for path in options.paths if not path.exists()]
         if missing:
             raise SettingsError(f"There is no {', '.join(missing)}. Name files or folders that exist, or set PDF_DIR.")
-        files, closed = await asyncio.to_thread(find_files, options.paths, self._data_dir)
+        found, closed = await asyncio.to_thread(find_files, options.paths, self._data_dir)
+        files = self._rules.place(found)
         changes = find_changes(self._documents.values(), files, options.paths)
         # What cannot be opened now, or lies in a folder that cannot, is not gone.
         changes.removed = [(d, n) for d, n in changes.removed if not any(map(full_path(n).is_relative_to, closed))]
         known = [name for document in self._documents.values() for name in document.names]
         self._label = Labels([*known, *(file.name for file in files)])
         plan = make_plan(changes, self._documents, self._ingester.versions, options.retry, self._label)
-        added, changed = ([self._label(f.name) for f in found] for found in (changes.added, changes.changed))
+        added, changed = ([self._label(f.name) for f in fresh] for fresh in (changes.added, changes.changed))
         summary = Summary(
             added=[label for label in added if label not in plan.skipped],
             changed=[label for label in changed if label not in plan.skipped],
             removed=[self._label(name) for _, name in changes.removed],
+            moved=sorted(self._label(name) for name in self._moves.names),
             unchanged=plan.unchanged,
             reread=plan.reread,
             skipped=_name_closed(closed, options.paths) | plan.skipped,
@@ -119,6 +127,8 @@ class Loader:
         return plan, summary
 
     async def _carry_out(self, plan: Plan, record: IndexRecord | None, summary: Summary) -> None:
+        await write_rules(self._store, self._rules)
+        await write_moves(self._store, self._moves)
         if plan.jobs:
             await self._embedder.open()
             record = await open_index(self._store, self._embedder)

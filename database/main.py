@@ -16,8 +16,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
+from database.belonging import check_collection
 from database.embedders import make_embedder
-from database.errors import AcervoError, SettingsError
+from database.errors import AcervoError, SettingsError, WrongCollection
 from database.load import Loader, LoadOptions
 from database.lock import load_lock
 from database.report import Reporter, print_summary
@@ -43,8 +44,22 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     parser.add_argument("--retry", action="store_true", help="read skipped and incomplete files again")
     parser.add_argument("--reindex", action="store_true", help="rebuild the index with the present settings")
+    parser.add_argument(
+        "--collection",
+        metavar="NAME",
+        type=read_collection,
+        help="put what lies below PATHS into this collection, now and in later loads (default: as before)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object per load on standard output")
     return parser.parse_args(arguments)
+
+
+def read_collection(name: str) -> str:
+    """A collection's name as it is kept; the command line is wrong if it cannot be one."""
+    try:
+        return check_collection(name)
+    except WrongCollection as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def find_paths(arguments: argparse.Namespace, settings: IndexSettings) -> list[Path]:
@@ -67,7 +82,7 @@ async def run(arguments: argparse.Namespace, settings: IndexSettings) -> int:
     # SIGTERM stops a load as Ctrl+C does: what is finished stays, converters are ended.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     paths = find_paths(arguments, settings)
-    options = LoadOptions(paths, arguments.dry_run, arguments.retry, arguments.reindex)
+    options = LoadOptions(paths, arguments.dry_run, arguments.retry, arguments.reindex, arguments.collection)
     if not arguments.watch:
         return await _load_once(settings, options, arguments.json)
     async with aclosing(_watch(paths, settings.data_dir)) as turns:

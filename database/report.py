@@ -19,6 +19,8 @@ class Summary:
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    """To another collection."""
     unchanged: list[str] = field(default_factory=list)
     reread: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
@@ -92,9 +94,9 @@ def print_summary(summary: Summary, as_json: bool) -> None:
         return
     console = Console(highlight=False, soft_wrap=True)
     table = Table("files", "number", title="Would be done" if summary.dry_run else None, title_justify="left")
-    for name in ("added", "changed", "removed", "reread", "unchanged", "excluded", "skipped"):
+    for name in ("added", "changed", "removed", "moved", "reread", "unchanged", "excluded", "skipped"):
         rows = getattr(summary, name)
-        if rows or name not in ("reread", "excluded"):
+        if rows or name not in ("moved", "reread", "excluded"):
             table.add_row({"reread": "read again"}.get(name, name), str(len(rows)))
     console.print(table)
     for name in summary.excluded:

@@ -121,7 +121,7 @@ def test_the_first_load(home: Path, before: Index) -> None:
         "table.pdf": ("Harvest by village", "en", 1, "ready"),
     }
     assert by_name["in/keeper.pdf"]["names"] == [
-        {"root": str(home / "pdf"), "path": "in/keeper.pdf", "excluded": False}
+        {"root": str(home / "pdf"), "path": "in/keeper.pdf", "excluded": False, "collection": ""}
     ]
     assert before.record["languages"] == ["en", "pt"] and before.record["settled"]
     assert before.record["embedder"] == "minilm" and before.record["dimension"] == 384
