@@ -9,11 +9,25 @@ import aiohttp_cors
 from aiohttp import web
 
 from app.engine import Engine
-from app.handlers import chat, documents, feedback, health, jobs, models, topics, uploads
+from app.handlers import chat, documents, feedback, health, jobs, metrics, models, topics, uploads
 from app.handlers.page import add_page_routes
 from app.images import PageImages
-from app.keys import ANSWERS, ENGINE, IMAGES, LIBRARY, QUEUE, SETTINGS, STOPPING, TOPICS, UPLOADS
+from app.keys import (
+    ANSWERS,
+    ENGINE,
+    IMAGES,
+    LIBRARY,
+    METRICS,
+    QUEUE,
+    SETTINGS,
+    SNAPSHOT,
+    STOPPING,
+    TOPICS,
+    UPLOADS,
+)
 from app.library import Library
+from app.llms.kept import Kept
+from app.metrics import Metrics
 from app.middlewares import setup_middlewares
 from app.queue import Queue
 from app.settings import ServerSettings
@@ -32,6 +46,8 @@ def make_app(settings: ServerSettings, *, gemini_channel: Any = None) -> web.App
     app[TOPICS] = {}
     app[STOPPING] = asyncio.Event()
     app[IMAGES] = PageImages(settings)
+    app[METRICS] = Metrics()
+    app[SNAPSHOT] = Kept(lambda: metrics.take_snapshot(app))
     setup_middlewares(app)
     add_routes(app)
     allow_origins(app, settings)
@@ -47,6 +63,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/gemini", chat.post_gemini)
     app.router.add_get("/health", health.get_health)
     app.router.add_get("/ready", health.get_ready)
+    app.router.add_get("/metrics", metrics.get_metrics)
     app.router.add_get("/models", models.list_models)
     app.router.add_get("/topics", topics.list_topics)
     app.router.add_get("/feedback", feedback.get_feedback)

@@ -48,6 +48,7 @@ class TooManyFiles(ReadError):
 
     status = 429
     kind = "too_many"
+    retry_after_s = 5
 
 
 class TooSlow(AcervoError):
@@ -60,12 +61,14 @@ class Stopping(AcervoError):
     """The server is being stopped."""
 
     status = 503
+    retry_after_s = 5
 
 
 class TooBusy(AcervoError):
     """Too many answers at once."""
 
     status = 503
+    retry_after_s = 2
 
 
 class ModelError(AcervoError):

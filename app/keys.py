@@ -8,6 +8,8 @@ from aiohttp import web
 from app.engine import Engine
 from app.images import PageImages
 from app.library import Library
+from app.llms.kept import Kept
+from app.metrics import Metrics, Snapshot
 from app.queue import Queue
 from app.settings import ServerSettings
 
@@ -22,5 +24,8 @@ ANSWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("answers", set)
 """The tasks that stream answers now."""
 TOPICS: web.AppKey[dict[frozenset[tuple[str, str]], list[dict[str, Any]]]] = web.AppKey("topics", dict)
 """What was found for `GET /topics`, by the documents and versions in which it was looked for."""
+METRICS = web.AppKey("metrics", Metrics)
+SNAPSHOT: web.AppKey[Kept[Snapshot]] = web.AppKey("snapshot", Kept)
+"""What `GET /metrics` has to ask for."""
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set when the server is told to stop."""

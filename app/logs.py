@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
+from pydantic import SecretStr
 
 from app.settings import ServerSettings
 
@@ -23,8 +24,8 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered; empty outside of requests."""
 BLOT = "***"
 _USABLE = re.compile(r"[\w-]{1,64}", re.ASCII)
-# The last @ ends the credentials: a password that nobody encoded may hold others.
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/'\"]+(?=@)")
+# Up to the last @: a password that nobody encoded may hold any other sign. Better too much than too little.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s'\"]+(?=@)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -56,7 +57,8 @@ class Redactor:
 
     def __init__(self, settings: ServerSettings):
         values = (getattr(settings, name) for name in type(settings).model_fields)
-        hidden = [value.get_secret_value() for value in values if hasattr(value, "get_secret_value")]
+        hidden = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        hidden += [find_password(uri) for uri in (settings.mongodb_uri, settings.ollama_host)]
         self._secrets = [secret for secret in hidden if secret]
 
     def __call__(self, text: str) -> str:
@@ -64,6 +66,12 @@ class Redactor:
         for secret in self._secrets:
             text = text.replace(secret, BLOT)
         return _CREDENTIALS.sub(BLOT, text) if "@" in text else text
+
+
+def find_password(uri: str) -> str:
+    """The password in an address, as it is written there; empty where there is none."""
+    credentials, at, _ = uri.partition("://")[2].rpartition("@")
+    return credentials.partition(":")[2] if at else ""
 
 
 class TextFormatter(logging.Formatter):

@@ -1,12 +1,13 @@
-"""What holds for every request, in this order: headers, the id, errors to JSON, the host, the origin."""
+"""What holds for every request, in this order: headers, the id, numbers, errors to JSON, the host, the origin."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
-from app.errors import BadRequest, ForbiddenOrigin
-from app.keys import SETTINGS
+from app.errors import BadRequest, ForbiddenOrigin, Stopping, TooBusy
+from app.keys import METRICS, SETTINGS
 from app.logs import HEADER, REQUEST_ID, take_request_id
 from app.security import choose_headers
 from database.errors import AcervoError
@@ -14,13 +15,15 @@ from database.errors import AcervoError
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+CLIENT_LEFT = 499
+"""What nginx made customary for a request whose client did not wait for the answer."""
 SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
 def setup_middlewares(app: web.Application) -> None:
     """Install all of it."""
     app.on_response_prepare.append(_add_security_headers)
-    app.middlewares.extend((name_request, errors_to_json, check_host, check_origin))
+    app.middlewares.extend((name_request, count_request, errors_to_json, check_host, check_origin))
 
 
 async def _add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -36,11 +39,31 @@ async def name_request(request: web.Request, handler: Handler) -> web.StreamResp
     return await handler(request)
 
 
+@web.middleware
+async def count_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count the request and the time until its response has ended."""
+    started, status = time.perf_counter(), CLIENT_LEFT
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    except web.HTTPException as answer:  # a redirection, for instance
+        status = answer.status
+        raise
+    finally:
+        request.app[METRICS].count_request(request, status, time.perf_counter() - started)
+
+
 def error_response(status: int, message: str, kind: str = "") -> web.Response:
     """The one shape of an error before the first byte of an answer; a 500 names what to look for in the log."""
     told = {"error": message, "status": status} | ({"kind": kind} if kind else {})
     told |= {"request": REQUEST_ID.get()} if status == 500 else {}
     return web.json_response(told, status=status)
+
+
+def retry_header(error: AcervoError) -> dict[str, str]:
+    """When to come back, where that can be said."""
+    return {hdrs.RETRY_AFTER: str(error.retry_after_s)} if error.retry_after_s else {}
 
 
 @web.middleware
@@ -49,7 +72,11 @@ async def errors_to_json(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except AcervoError as error:
-        return error_response(error.status, str(error), error.kind)
+        if error.status >= 500 and not isinstance(error, (TooBusy, Stopping)):  # these would be many, and are counted
+            log.warning("%s %s: %s", request.method, request.path, error)
+        response = error_response(error.status, str(error), error.kind)
+        response.headers.update(retry_header(error))
+        return response
     except web.HTTPRequestEntityTooLarge as error:
         limit = request.app[SETTINGS].max_body_kb
         return error_response(error.status, f"The request is larger than {limit} kB; shorten it or raise MAX_BODY_KB.")

@@ -12,8 +12,9 @@ from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
-from app.events import Event, Failed, Sources, Token
+from app.events import Done, Event, Failed, Sources, Token
 from app.keys import SETTINGS, STOPPING
+from app.tally import Tally
 from database.errors import AcervoError
 
 log = logging.getLogger(__name__)
@@ -32,17 +33,19 @@ Encode = Callable[[Event, Sources], bytes]
 
 
 async def stream_events(
-    request: web.Request, events: AsyncGenerator[Event], encode: Encode, merged: bool
+    request: web.Request, events: AsyncGenerator[Event], encode: Encode, merged: bool, tally: Tally
 ) -> web.StreamResponse:
-    """Send `events` to the client. What fails before the first event is raised, for a status; what
+    """Send `events` to the client, and count them. What fails before the first event is raised, for a status; what
     fails later, and the server's own stop, becomes the last line."""
     stall_s, stopping = request.app[SETTINGS].stall_timeout_s, request.app[STOPPING]
     async with aclosing(events):
         opening = await anext(events)
         assert isinstance(opening, Sources), "an answer begins with its sources"
+        tally.model = opening.model
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
-        lines = _merge(_catch(opening, events)) if merged else _catch(opening, events)
+        caught = _catch(opening, events, tally)
+        lines = _merge(caught) if merged else caught
         try:
             async with aclosing(lines):
                 async for event in lines:
@@ -54,19 +57,27 @@ async def stream_events(
         except asyncio.CancelledError:
             if not stopping.is_set():
                 raise
+            tally.outcome = "stopped"
             await response.write(encode(Failed(STOPPED), opening))
         await response.write_eof()
     return response
 
 
-async def _catch(opening: Sources, events: AsyncIterator[Event]) -> AsyncGenerator[Event]:
+async def _catch(opening: Sources, events: AsyncIterator[Event], tally: Tally) -> AsyncGenerator[Event]:
     yield opening
     try:
         async for event in events:
+            if isinstance(event, Token):
+                tally.token()
+            elif isinstance(event, Done):
+                tally.outcome = "complete"
             yield event
     except AcervoError as error:
+        tally.outcome = "failed"
+        log.warning("An answer broke off: %s", error)
         yield Failed(str(error), error.kind)
     except Exception:  # the status is sent already, so the middleware comes too late to tell
+        tally.outcome = "failed"
         log.exception("An answer broke off")
         yield Failed(UNFORESEEN)
 

@@ -41,6 +41,10 @@ class IndexSettings(BaseSettings):
     read_memory_mb: Annotated[int, Field(ge=512)] = 4096
     """Address space of one conversion process."""
     max_file_mb: Annotated[int, Field(gt=0)] = 512
+    max_pages: Annotated[int, Field(gt=0, le=999_999)] = 20_000
+    """Of one file."""
+    max_text_mb: Annotated[int, Field(gt=0)] = 64
+    """Of all pages of one file."""
 
     @field_validator("pdf_dir", "data_dir")
     @classmethod
@@ -58,6 +62,11 @@ class IndexSettings(BaseSettings):
         has_port = host.rpartition(":")[2].isdigit()
         return f"http://{host}" if has_port else f"http://{host}:11434"
 
+    @property
+    def ollama_address(self) -> str:
+        """OLLAMA_HOST as it may be shown."""
+        return hide_login(self.ollama_host)
+
     @classmethod
     def load(cls, **given: Any) -> Self:
         """Read the file of settings, the environment over it, and the `given` values over both.
@@ -68,6 +77,12 @@ class IndexSettings(BaseSettings):
             return cls(**{"_env_file": _find_env_file(), **given})
         except ValidationError as error:
             raise SettingsError(_describe(error)) from None
+
+
+def hide_login(url: str) -> str:
+    """An address without the user and the password that it may hold."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _find_env_file() -> Path:

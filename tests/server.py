@@ -93,6 +93,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 @pytest.fixture
+def home(tmp_path: Path, library: Library) -> Path:
+    """An empty DATA_DIR that has the embedder's model already."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/models").symlink_to(library.data_dir / "models")
+    return tmp_path / "home"
+
+
+@pytest.fixture
 def strict_loop() -> Any:
     """Fails a test that blocks the event loop, be it in our code or in a library."""
     guard = BlockBuster()

@@ -43,14 +43,6 @@ ALONE = {"LLM": "extractive", "OLLAMA_HOST": NOBODY}
 
 
 @pytest.fixture
-def home(tmp_path: Path, library: Library) -> Path:
-    """An empty DATA_DIR that has the embedder's model already."""
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home/models").symlink_to(library.data_dir / "models")
-    return tmp_path / "home"
-
-
-@pytest.fixture
 async def served(home: Path) -> AsyncIterator[Served]:
     async with serve(home, undo_s=60) as served:
         yield served

@@ -19,6 +19,7 @@ from app.keys import SETTINGS, STOPPING
 from app.middlewares import errors_to_json
 from app.ndjson import ollama_line
 from app.stream import MERGE_S, STOPPED, UNFORESEEN, stream_events
+from app.tally import Tally
 from database.errors import StoreUnavailable
 from tests.server import GivenSettings
 
@@ -39,13 +40,14 @@ class Streaming:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     closed: int = 0
+    tally: Tally = field(default_factory=Tally)
     url: str = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         task = asyncio.current_task()
         assert task
         self.tasks.append(task)
-        return await stream_events(request, self._watched(), ollama_line, self.merged)
+        return await stream_events(request, self._watched(), ollama_line, self.merged, self.tally)
 
     async def _watched(self) -> AsyncGenerator[Event]:
         try:

@@ -1,22 +1,25 @@
 """`POST /` and `POST /gemini`: parse, choose the model, stream the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from aiohttp import web
 
+from app.audit import audit
 from app.chat import Question, answer
 from app.errors import BadRequest, Stopping, TooBusy
 from app.handlers.bodies import read_body
-from app.keys import ANSWERS, ENGINE, SETTINGS, STOPPING
+from app.keys import ANSWERS, ENGINE, METRICS, SETTINGS, STOPPING
 from app.llms.factory import Route
 from app.middlewares import is_cross_origin
 from app.ndjson import gemini_line, ollama_line
 from app.settings import ServerSettings
 from app.stream import Encode, stream_events
+from app.tally import Tally
 from app.wire import AskRequest, parse_ask
+from database.errors import AcervoError
 
 T = TypeVar("T")
 
@@ -32,30 +35,58 @@ async def post_gemini(request: web.Request) -> web.StreamResponse:
 
 
 async def _answer(request: web.Request, route: Route, encode: Encode) -> web.StreamResponse:
-    settings, engine, running = request.app[SETTINGS], request.app[ENGINE], request.app[ANSWERS]
+    settings = request.app[SETTINGS]
     asked = parse_ask(await read_body(request))
     if len(asked.prompt) > settings.max_prompt_chars:
         raise BadRequest(
             f"The question has {len(asked.prompt)} characters; at most {settings.max_prompt_chars} are taken "
             "(MAX_PROMPT_CHARS)."
         )
-    if len(running) >= settings.max_answers:
-        raise TooBusy(f"{settings.max_answers} answers are being written already (MAX_ANSWERS). Ask again in a moment.")
-    task = asyncio.current_task()
+    audit("ask", request, **({"question": asked.prompt} if settings.audit_questions else {}))
+    with _counted(request) as tally:
+        if len(request.app[ANSWERS]) >= settings.max_answers:
+            limit = settings.max_answers
+            raise TooBusy(f"{limit} answers are being written already (MAX_ANSWERS). Ask again in a moment.")
+        return await _stream(request, route, encode, asked, tally)
+
+
+async def _stream(
+    request: web.Request, route: Route, encode: Encode, asked: AskRequest, tally: Tally
+) -> web.StreamResponse:
+    engine, running, task = request.app[ENGINE], request.app[ANSWERS], asyncio.current_task()
     assert task is not None
     running.add(task)
     try:
         engine.models.require_key(route)
-        question = make_question(asked, settings)
+        question = make_question(asked, request.app[SETTINGS])
         async with running_beside(engine.choose_llm(route, asked.model)) as choosing:
             events = answer(question, await engine.retriever(), choosing, engine.nothing_found, engine.services)
-            return await stream_events(request, events, encode, is_cross_origin(request))
+            return await stream_events(request, events, encode, is_cross_origin(request), tally)
     except asyncio.CancelledError:
         if not request.app[STOPPING].is_set():
             raise
         raise Stopping("The server is stopping. Ask again in a moment.") from None
     finally:
         running.discard(task)
+
+
+@contextmanager
+def _counted(request: web.Request) -> Iterator[Tally]:
+    """Count the answer that is written in the block, however it ends."""
+    tally = Tally()
+    try:
+        yield tally
+    except TooBusy:
+        tally.outcome = "refused"
+        raise
+    except Stopping:
+        tally.outcome = "stopped"
+        raise
+    except AcervoError:
+        tally.outcome = "failed"
+        raise
+    finally:
+        request.app[METRICS].count_answer(tally)
 
 
 @asynccontextmanager

@@ -7,12 +7,15 @@ from typing import Any
 from aiohttp import web
 
 from app import deletion
+from app.audit import audit
 from app.errors import BadRequest, TooManyFiles
 from app.handlers.documents import describe
 from app.intake import accept
-from app.jobs import describe_job
-from app.keys import LIBRARY, QUEUE, SETTINGS, UPLOADS
-from app.uploads import Arrival, Receiver, Refused
+from app.jobs import Job, describe_job
+from app.keys import LIBRARY, METRICS, QUEUE, SETTINGS, UPLOADS
+from app.middlewares import retry_header
+from app.uploads import Arrival, Received, Receiver, Refused
+from database.documents import Document
 from database.errors import ReadError
 from database.ingest import unbroken
 
@@ -41,9 +44,10 @@ async def _answer(request: web.Request, arrival: Arrival) -> web.Response:
     jobs = []
     for received in arrival.received:
         try:
-            jobs.append(await unbroken(accept(request.app[LIBRARY], received)))
+            jobs.append(await unbroken(_accept(request, received)))
         except ReadError as error:
             arrival.refused.append(Refused(received.name, error))
+    request.app[METRICS].count_files(len(jobs), len(arrival.refused))
     refused = [{"name": r.name, "kind": r.error.kind, "error": str(r.error)} for r in arrival.refused]
     if not jobs and not refused:
         raise BadRequest("There is no file in the request. Send each as a part with a file name.")
@@ -53,16 +57,28 @@ async def _answer(request: web.Request, arrival: Arrival) -> web.Response:
     return web.json_response({"jobs": shown, "refused": refused}, status=202)
 
 
+async def _accept(request: web.Request, received: Received) -> Job:
+    job = await accept(request.app[LIBRARY], received)
+    audit("upload", request, document=job.document, name=job.name, size=job.size, job=job.id)
+    return job
+
+
 def _refuse(error: ReadError, **more: Any) -> web.Response:
     body = {"error": str(error), "status": error.status, "kind": error.kind} | more
-    return web.json_response(body, status=error.status)
+    return web.json_response(body, status=error.status, headers=retry_header(error))
 
 
 async def delete_document(request: web.Request) -> web.Response:
     """Unfindable at once, and erased when it cannot be undone any more."""
     document_id, library = request.match_info["id"], request.app[LIBRARY]
     await library.open()
-    undo_until = await unbroken(deletion.delete(library, document_id))
+
+    async def delete() -> float:
+        undo_until = await deletion.delete(library, document_id)
+        audit("delete", request, document=document_id)
+        return undo_until
+
+    undo_until = await unbroken(delete())
     return web.json_response({"id": document_id, "undo_until": undo_until})
 
 
@@ -70,5 +86,11 @@ async def restore_document(request: web.Request) -> web.Response:
     """The document as it was before it was deleted."""
     library = request.app[LIBRARY]
     await library.open()
-    document = await unbroken(deletion.restore(library, request.match_info["id"]))
+
+    async def restore() -> Document:
+        document = await deletion.restore(library, request.match_info["id"])
+        audit("restore", request, document=document.id, name=document.name)
+        return document
+
+    document = await unbroken(restore())
     return web.json_response({"document": describe(document)})

@@ -20,13 +20,13 @@ def explain(settings: ServerSettings) -> Iterator[None]:
         raise refused(settings, error.status_code, error.error) from error
     except aiohttp.SocketTimeoutError as error:
         raise ModelTimeout(
-            f"Ollama at {settings.ollama_host} sent nothing for {settings.first_token_timeout_s:g} s. It may still "
+            f"Ollama at {settings.ollama_address} sent nothing for {settings.first_token_timeout_s:g} s. It may still "
             f"be loading {settings.ollama_model}: ask again, raise FIRST_TOKEN_TIMEOUT_S, or set OLLAMA_MODEL to a "
             "smaller model."
         ) from error
     except (aiohttp.ServerTimeoutError, httpx.TimeoutException) as error:
         raise ModelUnavailable(
-            f"Ollama at {settings.ollama_host} did not answer within {settings.connect_timeout_s:g} s. Check "
+            f"Ollama at {settings.ollama_address} did not answer within {settings.connect_timeout_s:g} s. Check "
             "OLLAMA_HOST; if the machine is only busy, raise CONNECT_TIMEOUT_S."
         ) from error
     except aiohttp.ClientConnectorError as error:
@@ -43,7 +43,7 @@ def explain(settings: ServerSettings) -> Iterator[None]:
 
 def refused(settings: ServerSettings, status: int, text: str) -> ModelError:
     """The error for an answer of Ollama's with another status than 200 and this text in it."""
-    host, model = settings.ollama_host, settings.ollama_model
+    host, model = settings.ollama_address, settings.ollama_model
     if status == 404:
         return ModelMissing(
             f"Ollama at {host} has no model {model}. Fetch it with `ollama pull {model}`, or set OLLAMA_MODEL to "
@@ -62,17 +62,17 @@ def refused(settings: ServerSettings, status: int, text: str) -> ModelError:
 def absent(settings: ServerSettings) -> ModelUnavailable:
     """The error for an address where nothing listens."""
     return ModelUnavailable(
-        f"No Ollama answers at {settings.ollama_host}. Start it with `ollama serve`, or set OLLAMA_HOST to its address."
+        f"No Ollama answers at {settings.ollama_address}. Start it with `ollama serve`, or set OLLAMA_HOST to its address."
     )
 
 
 def broken_off(settings: ServerSettings, what: str) -> ModelError:
     """The error for a connection or a stream that ended too early."""
     return ModelError(
-        f"Ollama at {settings.ollama_host} broke off ({what}). Ask again; if it happens again, its log says why."
+        f"Ollama at {settings.ollama_address} broke off ({what}). Ask again; if it happens again, its log says why."
     )
 
 
 def not_ollama(settings: ServerSettings) -> ModelError:
     """The error for an answer in another format."""
-    return ModelError(f"What answers at {settings.ollama_host} is no Ollama. Set OLLAMA_HOST to the address of one.")
+    return ModelError(f"What answers at {settings.ollama_address} is no Ollama. Set OLLAMA_HOST to the address of one.")

@@ -12,6 +12,7 @@ import ollama
 from database.documents import Vector
 from database.embedders.tasks import find_prefixes
 from database.errors import EmbedderError
+from database.settings import hide_login
 from database.tokens import estimate_tokens
 
 BATCH = 32
@@ -50,6 +51,7 @@ class OllamaEmbedder:
         self.name = f"ollama:{model}"
         self.max_tokens = MAX_TOKENS
         self._host, self._model, self._trust_env = host, model, trust_env
+        self._address = hide_login(host)
         self._for_passages, self._for_questions = find_prefixes(model)
         self._client: ollama.AsyncClient | None = None
         self._context = MAX_TOKENS
@@ -141,7 +143,7 @@ class OllamaEmbedder:
             raise self._refused(error) from error
         except (ConnectionError, httpx.TransportError) as error:
             raise EmbedderError(
-                f"No Ollama answers at {self._host} ({type(error).__name__}), and EMBEDDER={self.name} needs it. "
+                f"No Ollama answers at {self._address} ({type(error).__name__}), and EMBEDDER={self.name} needs it. "
                 "Start it with `ollama serve`, or set OLLAMA_HOST to its address."
             ) from error
         except ValueError as error:  # not JSON, or JSON of another shape
@@ -150,7 +152,7 @@ class OllamaEmbedder:
     def _refused(self, error: ollama.ResponseError) -> EmbedderError:
         if error.status_code == 404:
             return EmbedderError(
-                f"Ollama at {self._host} has no model {self._model}. Fetch it with `ollama pull {self._model}`."
+                f"Ollama at {self._address} has no model {self._model}. Fetch it with `ollama pull {self._model}`."
             )
         if error.status_code == 400:
             return self._wrong(f"{error.error} (texts of at most {self.max_tokens} tokens were promised)")
@@ -161,6 +163,6 @@ class OllamaEmbedder:
 
     def _wrong(self, what: str) -> EmbedderError:
         return EmbedderError(
-            f"The embedder {self.name} at {self._host} answered wrongly: {what}. "
+            f"The embedder {self.name} at {self._address} answered wrongly: {what}. "
             "Check that the model is made for embedding, and that OLLAMA_HOST names an Ollama server."
         )
