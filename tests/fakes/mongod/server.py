@@ -17,8 +17,12 @@ from tests.fakes.mongod.mongot import MongotOptions
 from tests.fakes.mongod.scram import Scram
 from tests.fakes.mongod.wire import EXHAUST_ALLOWED, MORE_TO_COME, Doc, Request, WireError, pack_reply, read_request
 
-STEPPED_DOWN = {91, 10107, 11600}
+STEPPED_DOWN = {91, 189, 10107, 11600, 11602, 13435, 13436}
 HELLO = ("hello", "ismaster", "isMaster")
+
+
+TURNS_TO_BEGIN = 10
+"""So often at most the loop goes round between accepting a connection and `_connected`, amply counted."""
 
 
 class FakeMongod:
@@ -105,7 +109,8 @@ class FakeMongod:
         if self._server:
             self._server.close()
             self._server = None
-        await asyncio.sleep(0)  # what was just accepted has not begun yet
+        for _ in range(TURNS_TO_BEGIN):
+            await asyncio.sleep(0)
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
