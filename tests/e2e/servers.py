@@ -39,9 +39,10 @@ async def load_documents(data: Path, pdf: Path) -> None:
 
 @asynccontextmanager
 async def run_server(data: Path, pdf: Path, **settings: str) -> AsyncIterator[Server]:
-    """Serve until the block is left."""
+    """Serve until the block is left, on a free port if `settings` name none."""
     with tempfile.NamedTemporaryFile() as log:
-        process = await start_program("app", log, DATA_DIR=str(data), PDF_DIR=str(pdf), PORT="0", **settings)
+        given = {"DATA_DIR": str(data), "PDF_DIR": str(pdf), "PORT": "0", **settings}
+        process = await start_program("app", log, **given)
         try:
             yield Server(await read_address(process, Path(log.name)), process)
         finally:

@@ -140,3 +140,28 @@ test("an excerpt has the words of the Markdown and not its marks", () => {
   );
   assert.equal(stripMarkdown("|a|b|\n|---|--:|\n|1<br>2|3|"), "a b 1 2 3");
 });
+
+const MANY = 10_000;
+for (const [name, text] of Object.entries({
+  quotes: `${"> ".repeat(MANY)}x`,
+  lists: `${"1. - ".repeat(MANY)}x`,
+  emphasis: `${"*".repeat(MANY)}x${"*".repeat(MANY)}`,
+})) {
+  test(`what is nested without end is shown as it is from some depth on: ${name}`, () => {
+    const html = render(text);
+    const count = (html.match(/<(?:blockquote|ul|ol|strong|em)\b/g) ?? []).length;
+    assert.ok(count < 50, String(count));
+    assert.match(html, /x/);
+  });
+}
+
+test("a paragraph without end is plain text", () => {
+  assert.match(render(`${"a__b__".repeat(MANY)} **x**`), /a__b__ \*\*x\*\*/);
+  assert.match(render(`${"word ".repeat(MANY / 5)} **x**`), /<strong>x/);
+});
+
+test("what is nested as deep as in real documents keeps its shape", () => {
+  const html = render(Array.from({ length: 9 }, (_, depth) => `${"  ".repeat(depth)}- **level ${depth}** [1]`).join("\n"));
+  assert.equal(html.match(/<ul>/g).length, 9);
+  assert.equal(chips(html).length, 9);
+});

@@ -140,7 +140,7 @@ test("a whole answer ends with done", async () => {
 for (const [prompt, kind, message] of [
   ["incomplete", "incomplete", ""],
   ["broken", "broken", "the model went away"],
-  ["lost", "gone", ""],
+  ["lost", "lost", ""],
   ["refused", "refused", "not ready"],
   ["odd", "refused", ""],
 ]) {
@@ -181,7 +181,7 @@ test("a failed answer keeps its part and can be asked again", async () => {
   const conversation = createConversation(store, { onGone: () => (gone += 1), history: createHistory(openMemory()) });
   conversation.ask("lost");
   const failed = await whenOver(store);
-  assert.deepEqual([failed.phase, failed.text, failed.failure.kind, gone], ["failed", "part", "gone", 1]);
+  assert.deepEqual([failed.phase, failed.text, failed.failure.kind, gone], ["failed", "part", "lost", 1]);
   store.turns.value[0].question = "whole";
   conversation.retry(store.turns.value[0]);
   assert.deepEqual([(await whenOver(store)).phase, store.turns.value.length], ["done", 1]);

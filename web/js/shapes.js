@@ -78,7 +78,7 @@ const summary = record({
   firstToken: perhaps(number, 0),
 });
 const failure = record({
-  kind: oneOf(["gone", "refused", "broken", "incomplete", "unsent"]),
+  kind: oneOf(["gone", "lost", "refused", "broken", "incomplete", "unsent"]),
   message: perhaps(text(2000), ""),
   status: perhaps(whole, 0),
   part: perhaps(text(40), ""),

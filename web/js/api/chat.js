@@ -72,14 +72,14 @@ async function send(question, signal) {
     body: JSON.stringify(question),
     signal,
   };
-  return asGone(fetch("/", request), signal);
+  return orFail(fetch("/", request), signal, "gone");
 }
 
 async function* readAnswer(response, signal) {
   const lines = splitLines(readChunks(response.body));
   try {
     for (;;) {
-      const { done, value } = await asGone(lines.next(), signal);
+      const { done, value } = await orFail(lines.next(), signal, "lost");
       if (done) return;
       yield value;
     }
@@ -88,13 +88,13 @@ async function* readAnswer(response, signal) {
   }
 }
 
-/** A network failure becomes "gone"; a stop asked for by the person stays what it is. */
-async function asGone(promise, signal) {
+/** A network failure becomes an error of this `kind`; a stop asked for by the person stays what it is. */
+async function orFail(promise, signal, kind) {
   try {
     return await promise;
   } catch (error) {
     if (signal.aborted || error instanceof AnswerError) throw error;
-    throw new AnswerError("gone");
+    throw new AnswerError(kind);
   }
 }
 

@@ -66,7 +66,7 @@ export function createConversation(store, services) {
       saver.now();
       publish(conversation);
     }
-    if (turn.answer.value.failure?.kind === "gone") services.onGone();
+    if (["gone", "lost"].includes(turn.answer.value.failure?.kind)) services.onGone();
   }
 
   return {

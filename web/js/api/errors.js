@@ -1,7 +1,8 @@
 /**
  * What can keep an answer from arriving whole. `kind` chooses what the page says:
  *
- *   gone        nothing answers at the server's address, or the connection broke
+ *   gone        nothing answers at the server's address
+ *   lost        the connection broke while the server answered
  *   refused     the server answered with an error status
  *   broken      the server began to answer and then said what failed
  *   unsent      the person does not want anything sent to that model
@@ -10,7 +11,7 @@
  * `part` names what failed behind the server where that says so: "model", or "".
  */
 export class AnswerError extends Error {
-  /** @param {"gone" | "refused" | "broken" | "unsent" | "incomplete"} kind */
+  /** @param {"gone" | "lost" | "refused" | "broken" | "unsent" | "incomplete"} kind */
   constructor(kind, message = "", status = 0, part = "") {
     super(message);
     this.name = "AnswerError";

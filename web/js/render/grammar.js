@@ -4,6 +4,7 @@
  */
 
 import { JOINER, matchCitation } from "./citations.js";
+import { boundLexer } from "./lexer.js";
 
 const HARMLESS_TAG = /^<(?:br\s*\/?|\/?su[bp])>$/i;
 const HEADING_SHIFT = 2;
@@ -17,10 +18,11 @@ const HEADING_SHIFT = 2;
  */
 export function createGrammar(marked, countSources) {
   const parser = new marked.Marked({ gfm: true, async: false });
+  const Lexer = boundLexer(marked);
   parser.use({ extensions: [citation(countSources)], renderer, tokenizer: { def: refuseNumbers } });
   return {
     lex(text, links = {}) {
-      const lexer = new marked.Lexer(parser.defaults);
+      const lexer = new Lexer(parser.defaults);
       Object.assign(lexer.tokens.links, links);
       return lexer.lex(text);
     },

@@ -86,12 +86,13 @@ function nameModel({ models }, { options }) {
   return models.find(options.model)?.name ?? options.model;
 }
 
-function explain({ failure, text, sources }, model) {
-  const begun = text !== "" || sources.length > 0;
+function explain({ failure }, model) {
   if (failure.part === "model") return t("error.model", { message: failure.message });
   switch (failure.kind) {
     case "gone":
-      return t(begun ? "error.lost" : "error.gone");
+      return t("error.gone");
+    case "lost":
+      return t("error.lost");
     case "refused":
       return failure.message || t("error.refused", { status: failure.status });
     case "broken":
