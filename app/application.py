@@ -68,6 +68,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/topics", topics.list_topics)
     app.router.add_get("/feedback", feedback.get_feedback)
     app.router.add_post("/feedback", feedback.post_feedback)
+    app.router.add_get("/collections", documents.list_collections)
     app.router.add_get("/documents", documents.list_documents)
     app.router.add_post("/documents", uploads.post_documents)
     app.router.add_delete(r"/documents/{id:[0-9a-f]{64}}", uploads.delete_document)

@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from dataclasses import replace
+from collections.abc import Collection
 
 from app.errors import NotFound
-from app.intake import resume
+from app.intake import resume, revoke_erasure
 from app.jobs import Job, read_job, write_job
 from app.library import UPLOADS, Library
 from database.documents import Document, Record
 from database.errors import RecordConflict
-from database.ingest import ERASURE
+from database.ingest import ERASURE, erased_from
 from database.plan import exclude, without
 
 CANCEL_WAIT_S = 5.0
@@ -19,27 +19,32 @@ POLL_S = 0.1
 GONE = "There is no such document any more; upload it again."
 
 
-async def delete(library: Library, document_id: str) -> float:
-    """Make a document unfindable; the time until which that can be undone. Raises `NotFound`."""
+async def delete(library: Library, document_id: str, collections: Collection[str] | None = None) -> float:
+    """Make a document unfindable in these collections (None: all); the time until which that can be
+    undone. Raises `NotFound`."""
     async with library.changing:
-        await _require_visible(library, document_id)
+        document = _require_visible(await library.store.get_document(document_id), collections)
+        collections = {n.collection for n in document.names if collections is None or n.collection in collections}
         # First, so that whoever publishes the document meanwhile finds out.
-        undo_until = await _plan_erasure(library, document_id)
-        if job := await library.jobs.find_open(document_id):
+        undo_until = await _plan_erasure(library, document_id, collections)
+        for job in await library.jobs.list_open(document_id, collections):
             await _stop(library, job.id)
-        document = await _require_visible(library, document_id)
-        await library.store.put_names(document.id, exclude(document).names)
+        document = _require_visible(await library.store.get_document(document_id), collections)
+        await library.store.put_names(document.id, exclude(document, True, collections).names)
     library.wake()
     return undo_until
 
 
-async def restore(library: Library, document_id: str) -> Document:
-    """Make a deleted document findable again. Raises `NotFound` when it is erased."""
+async def restore(library: Library, document_id: str, collections: Collection[str] | None = None) -> Document:
+    """Make a document that was deleted from these collections (None: all) findable there again. Raises
+    `NotFound` when it is erased."""
     async with library.changing:
         document = await library.store.get_document(document_id)
-        if document is None or not await _revoke_erasure(library, document_id):
+        if document is None or exclude(document, False).within(collections) is None:
             raise NotFound(GONE)
-        restored = await library.store.put_names(document.id, exclude(document, False).names)
+        if not await revoke_erasure(library, document_id, collections):
+            raise NotFound(GONE)
+        restored = await library.store.put_names(document.id, exclude(document, False, collections).names)
         if restored is None:
             raise NotFound(GONE)
         await resume(library, restored)
@@ -53,9 +58,11 @@ async def erase(library: Library, record: Record) -> None:
         if document is None:
             if not await library.jobs.find_open(record.id):
                 await library.ingester.forget(record.id)
-        elif not document.visible:
+        else:
+            collections = erased_from(record)
             for name in document.names:
-                if name.root == UPLOADS and document is not None:
+                deleted = name.excluded and (collections is None or name.collection in collections)
+                if name.root == UPLOADS and deleted and document is not None:
                     document = await library.ingester.drop_name(document, name)
         await library.store.remove_record(ERASURE, record.id)
 
@@ -92,44 +99,33 @@ async def _stop(library: Library, job_id: str) -> Job:
 
 
 async def _discard(library: Library, job: Job) -> None:
-    """Take the names of uploads from a document; without any other it goes, and its file a little later."""
+    """Take the names of uploads to the job's collection from a document; without any other it goes, and
+    its file a little later."""
     document = await library.store.get_document(job.document)
-    if document is None or not document.visible:
+    if document is None or document.within((job.collection,)) is None:
         return
     for name in document.names:
-        if name.root == UPLOADS:
+        if name.root == UPLOADS and name.collection == job.collection:
             document = without(document, name)
     if document.names:
         await library.store.put_names(document.id, document.names)
         return
-    await _plan_erasure(library, document.id)  # until then the job can be tried again
+    await _plan_erasure(library, document.id, (job.collection,))  # until then the job can be tried again
     await library.store.remove_document(document.id)
 
 
-async def _require_visible(library: Library, document_id: str) -> Document:
-    document = await library.store.get_document(document_id)
-    if document is None or not document.visible:
+def _require_visible(document: Document | None, collections: Collection[str] | None) -> Document:
+    if document is None or document.within(collections) is None:
         raise NotFound("There is no such document; GET /documents lists those there are.")
     return document
 
 
-async def _plan_erasure(library: Library, document_id: str) -> float:
-    due_at = time.time() + library.settings.undo_s
+async def _plan_erasure(library: Library, document_id: str, collections: Collection[str]) -> float:
+    """Have a document's names in these collections erased later, with those that wait for it already."""
+    due_at, waiting = time.time() + library.settings.undo_s, await library.store.get_record(ERASURE, document_id)
+    before = erased_from(waiting) if waiting else ()
+    both = None if before is None else sorted({*collections, *before})
     await library.store.remove_record(ERASURE, document_id)
-    await library.store.put_record(Record(ERASURE, document_id, {}, open=True, due_at=due_at, created_at=time.time()))
+    record = Record(ERASURE, document_id, {"collections": both}, open=True, due_at=due_at, created_at=time.time())
+    await library.store.put_record(record)
     return due_at
-
-
-async def _revoke_erasure(library: Library, document_id: str) -> bool:
-    """False when it is being carried out at this moment."""
-    record = await library.store.get_record(ERASURE, document_id)
-    if record is None:
-        return True
-    try:
-        if record.lease_until > time.time():
-            return False
-        await library.store.put_record(replace(record, open=False))
-    except RecordConflict:
-        return False
-    await library.store.remove_record(ERASURE, document_id)
-    return True

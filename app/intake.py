@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
 from app.errors import Conflict, NotFound, TooManyFiles
@@ -10,33 +11,37 @@ from app.jobs import FINAL, Job, read_job, write_job
 from app.library import UPLOADS, Library
 from app.uploads import Received
 from database.documents import Document, Name
-from database.ingest import ERASURE
+from database.errors import RecordConflict
+from database.ingest import ERASURE, erased_from
 from database.plan import UNFINISHED, exclude, join_names
 from database.readers import LimitFailure
 
 
-async def accept(library: Library, received: Received) -> Job:
-    """The job of a received file. Raises `ReadError` where it can be told at once that it cannot be read.
+async def accept(library: Library, received: Received, collection: str = "") -> Job:
+    """The job of a file received for a collection. Raises `ReadError` where it can be told at once that it
+    cannot be read.
 
-    Bytes that are searchable already give a finished job, and are restored if they were deleted.
+    Bytes that are searchable already give a finished job, and are restored if they were deleted from there.
     """
     known = await library.store.get_document(received.document_id)
     if known is None or not known.whole:
         await _look(library, received)
     async with library.changing:
         known = await library.store.get_document(received.document_id)
-        if known is not None and (found := await library.jobs.find_open(known.id)):
+        if known is not None and (found := await library.jobs.find_open(known.id, (collection,))):
             return found
         await _check_queue(library)
-        document = await _place(library, received, known)
-        await library.store.remove_record(ERASURE, document.id)
-        if document.state == "ready":
+        document = await _place(library, received, known, collection)
+        await revoke_erasure(library, document.id, (collection,))
+        if known is not None and document.state == "ready":
             await library.store.put_names(document.id, document.names)
-            job = Job(document.id, received.name, document.size).of(document).change(state="done", duplicate=True)
-            return await library.jobs.add(job)
+            # Nobody is told that the same bytes are in a collection that is none of theirs.
+            told = any(name.collection == collection for name in known.names)
+            job = Job(document.id, received.name, document.size, collection=collection).of(document)
+            return await library.jobs.add(job.change(state="done", duplicate=told))
         await asyncio.to_thread(library.ingester.originals.adopt, received.path, document.id)
         await _put(library, document, known)
-        return await _queue(library, document, new=known is None)
+        return await _queue(library, document, collection, new=known is None)
 
 
 async def resume(library: Library, document: Document) -> None:
@@ -45,7 +50,7 @@ async def resume(library: Library, document: Document) -> None:
     if document.state not in UNFINISHED or not await asyncio.to_thread(kept.is_file):
         return
     if await library.jobs.find_open(document.id) is None:
-        await _queue(library, document, new=False)
+        await _queue(library, document, document.collection, new=False)
 
 
 async def retry(library: Library, job_id: str) -> Job:
@@ -57,15 +62,12 @@ async def retry(library: Library, job_id: str) -> Job:
             raise Conflict(f"This job is {job.state}; only failed and cancelled ones can be tried again.")
         if not await asyncio.to_thread(library.ingester.originals.path(job.document).is_file):
             raise NotFound("The file of this job is not kept any more; send it again.")
-        if await library.jobs.find_open(job.document):
+        if await library.jobs.find_open(job.document, (job.collection,)):
             raise Conflict("The same file is on its way already.")
         await _check_queue(library)
         known = await library.store.get_document(job.document)
-        name = Name(UPLOADS, job.name)
-        document = (
-            exclude(known, False) if known else Document(job.document, "", (name,), job.size, added_at=time.time())
-        )
-        await library.store.remove_record(ERASURE, document.id)
+        document = _give_name(known or Document(job.document, "", (), job.size, added_at=time.time()), job)
+        await revoke_erasure(library, document.id, (job.collection,))
         await _put(library, document, known)
         job = job.change(state="queued", cancel=False, error="", kind="", new=job.new and known is None).of(document)
         await library.store.put_record(write_job(job, record))
@@ -86,18 +88,42 @@ async def _check_queue(library: Library) -> None:
         raise TooManyFiles(f"{limit} files wait already (MAX_QUEUE). Send it again when some are done.")
 
 
-async def _place(library: Library, received: Received, known: Document | None) -> Document:
-    """The document with a visible name among the uploads."""
-    if known is not None and any(name.root == UPLOADS for name in known.names):
-        return exclude(known, False)
-    others = await library.store.list_documents()
-    taken = {
-        name.path.rpartition("/")[2] for other in others if other.id != received.document_id for name in other.names
-    }
-    name = Name(UPLOADS, find_free(received.name, taken))
-    if known is None:
-        return Document(received.document_id, "", (name,), received.size, added_at=time.time())
-    return replace(exclude(known, False), names=join_names(exclude(known, False).names, (name,)))
+async def revoke_erasure(library: Library, document_id: str, collections: Collection[str] | None = None) -> bool:
+    """Take these collections (None: all) from a deletion that is not carried out yet. False when it is
+    being carried out at this moment."""
+    record = await library.store.get_record(ERASURE, document_id)
+    if record is None:
+        return True
+    kept = [name for name in erased_from(record) or () if collections is not None and name not in collections]
+    try:
+        if record.lease_until > time.time():
+            return False
+        await library.store.put_record(replace(record, open=bool(kept), data={"collections": kept}))
+    except RecordConflict:
+        return False
+    if not kept:
+        await library.store.remove_record(ERASURE, document_id)
+    return True
+
+
+async def _place(library: Library, received: Received, known: Document | None, collection: str) -> Document:
+    """The document with a visible name among the uploads of a collection."""
+    others = [other for other in await library.store.list_documents() if other.id != received.document_id]
+    names = [name for other in others for name in other.names if name.collection == collection]
+    free = find_free(received.name, {name.path.rpartition("/")[2] for name in names})
+    document = known or Document(received.document_id, "", (), received.size, added_at=time.time())
+    return _give_name(document, Job(document.id, free, document.size, collection=collection))
+
+
+def _give_name(document: Document, job: Job) -> Document:
+    """The document with its names in a job's collection restored; one among the uploads is the job's unless
+    there is one already."""
+    document = exclude(document, False, (job.collection,))
+    if any(name.root == UPLOADS and name.collection == job.collection for name in document.names):
+        return document
+    # No two names have one place: the collection is part of it.
+    path = f"{job.collection}/{job.name}" if job.collection else job.name
+    return replace(document, names=join_names(document.names, (Name(UPLOADS, path, collection=job.collection),)))
 
 
 async def _put(library: Library, document: Document, known: Document | None) -> None:
@@ -107,8 +133,9 @@ async def _put(library: Library, document: Document, known: Document | None) -> 
         await library.store.put_names(document.id, document.names)
 
 
-async def _queue(library: Library, document: Document, new: bool) -> Job:
-    job = Job(document.id, document.name, document.size, new=new)
+async def _queue(library: Library, document: Document, collection: str, new: bool) -> Job:
+    shown = document.within((collection,)) or document
+    job = Job(document.id, shown.name, document.size, new=new, collection=collection)
     job = await library.jobs.add(job.of(document) if document.whole else job)
     library.wake()
     return job

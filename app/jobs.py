@@ -1,7 +1,7 @@
 """Jobs: the way of one uploaded file into the index, as the page sees it and as the books keep it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -42,6 +42,8 @@ class Job:
     """Whether its document came with it, and goes with it when it is cancelled."""
     cancel: bool = False
     """Somebody wants it stopped."""
+    collection: str = ""
+    """Of its document's name."""
     created_at: float = field(default_factory=time.time)
     updated_at: float = field(default_factory=time.time)
 
@@ -121,9 +123,14 @@ class JobBook:
             jobs.extend(map(read_job, records))
         return [self.live.get(job.id, job) for job in jobs]
 
-    async def find_open(self, document_id: str) -> Job | None:
-        """The unfinished job of a document."""
-        return next((job for job in await self.list() if job.document == document_id and not job.finished), None)
+    async def find_open(self, document_id: str, collections: Collection[str] | None = None) -> Job | None:
+        """The unfinished job of a document, in one of these collections (None: any)."""
+        return next((job for job in await self.list_open(document_id, collections)), None)
+
+    async def list_open(self, document_id: str, collections: Collection[str] | None = None) -> Sequence[Job]:
+        """The unfinished jobs of a document in these collections (None: all)."""
+        jobs = [job for job in await self.list() if job.document == document_id and not job.finished]
+        return [job for job in jobs if collections is None or job.collection in collections]
 
     async def prune(self) -> None:
         """Forget jobs that were finished KEPT_S ago."""

@@ -35,12 +35,17 @@ class Topic:
     page: int
 
 
-async def find_topics(retriever: Retriever, documents: Sequence[Document], limit: int) -> list[Topic]:
-    """At most `limit` topics, of as many documents as possible. Raises `AcervoError`."""
+async def find_topics(
+    retriever: Retriever, documents: Sequence[Document], limit: int, collections: tuple[str, ...] | None = None
+) -> list[Topic]:
+    """At most `limit` topics, of as many documents as possible, for somebody who sees these collections
+    (None: all). Raises `AcervoError`."""
     newest = sorted(documents, key=lambda document: -document.added_at)[:LOOKED_AT]
     topics: list[Topic] = []
     async with AsyncExitStack() as stack:
-        waiting = [await stack.enter_async_context(aclosing(_find(retriever, document))) for document in newest]
+        waiting = [
+            await stack.enter_async_context(aclosing(_find(retriever, document, collections))) for document in newest
+        ]
         while waiting and len(topics) < limit:
             topic = await anext(source := waiting.pop(0), None)
             if topic is not None:
@@ -49,10 +54,11 @@ async def find_topics(retriever: Retriever, documents: Sequence[Document], limit
     return topics
 
 
-async def _find(retriever: Retriever, document: Document) -> AsyncGenerator[Topic]:
-    own = await retriever.search(document.title or document.name, PASSAGES, Filters(documents=(document.id,)))
+async def _find(retriever: Retriever, document: Document, collections: tuple[str, ...] | None) -> AsyncGenerator[Topic]:
+    own_alone, seen = Filters(documents=(document.id,), collections=collections), Filters(collections=collections)
+    own = await retriever.search(document.title or document.name, PASSAGES, own_alone)
     for heading, hit in list(pick_headings(own.hits).items())[:TRIED]:
-        found = await retriever.search(heading, 1)
+        found = await retriever.search(heading, 1, seen)
         if found.relevant and found.hits and _is_same_place(found.hits[0], hit):
             yield Topic(document.id, document.name, heading, hit.chunk.page)
 

@@ -17,6 +17,7 @@ from aiohttp.http import HttpProcessingError
 from app.errors import BadRequest, TooManyFiles, TooSlow
 from app.filenames import make_safe
 from app.settings import ServerSettings
+from database.belonging import check_collection
 from database.errors import AcervoError, EmptyFile, FileTooLarge, ReadError
 from database.readers.opening import SNIFF_BYTES, check_start
 
@@ -54,6 +55,8 @@ class Arrival:
 
     received: list[Received] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    collection: str = ""
+    """Where the files are to go."""
 
 
 class Receiver:
@@ -94,8 +97,8 @@ class Receiver:
     async def _take(self, part: MultipartReader | BodyPartReader, arrival: Arrival) -> None:
         if isinstance(part, MultipartReader):
             raise BadRequest("A part of the body has parts itself. Send each file as a part of its own.")
-        if part.filename is None:  # a field of the form
-            await self._skip(part)
+        if part.filename is None:
+            await self._take_field(part, arrival)
             return
         name = make_safe(part.filename)
         try:
@@ -108,6 +111,20 @@ class Receiver:
         except ReadError as error:
             arrival.refused.append(Refused(name, error))
             await self._skip(part)
+
+    async def _take_field(self, part: BodyPartReader, arrival: Arrival) -> None:
+        if part.name != "collection":
+            await self._skip(part)
+            return
+        if arrival.received or arrival.refused:
+            raise BadRequest("The field `collection` has to come before the files.")
+        value = bytearray()
+        while (chunk := await self._wait(part.read_chunk(CHUNK))) and len(value) < CHUNK:
+            value += chunk
+        try:
+            arrival.collection = check_collection(value.decode())
+        except UnicodeDecodeError as error:
+            raise BadRequest("The field `collection` is not UTF-8.") from error
 
     async def _keep(self, part: BodyPartReader, name: str) -> Received:
         path, file = await asyncio.to_thread(self._open_part)

@@ -29,7 +29,7 @@ class Turn(BaseModel):
 
 
 class FilterModel(BaseModel):
-    """Restricts the search; what is left out restricts nothing."""
+    """Restricts the search; what is left out restricts nothing, an empty list of collections everything."""
 
     documents: list[StrictStr] = Field(default_factory=list, max_length=MAX_FILTERED)
     languages: list[StrictStr] = Field(default_factory=list, max_length=MAX_FILTERED)
@@ -37,6 +37,7 @@ class FilterModel(BaseModel):
     last_page: StrictInt = Field(default=0, ge=0, le=MAX_PAGE)
     added_from: Seconds = 0
     added_until: Seconds = 0
+    collections: list[StrictStr] | None = Field(default=None, max_length=MAX_FILTERED)
 
     def read(self) -> Filters:
         """The same as searches take it."""
@@ -47,6 +48,7 @@ class FilterModel(BaseModel):
             last_page=self.last_page,
             added_from=self.added_from,
             added_until=self.added_until,
+            collections=None if self.collections is None else tuple(self.collections),
         )
 
 

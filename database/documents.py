@@ -111,8 +111,23 @@ class Document:
     @property
     def name(self) -> str:
         """The first visible name's last part, for people."""
-        shown = [n for n in self.names if not n.excluded] or list(self.names)
-        return shown[0].path.rsplit("/", 1)[-1] if shown else self.title
+        shown = self._shown
+        return shown.path.rsplit("/", 1)[-1] if shown else self.title
+
+    @property
+    def collection(self) -> str:
+        """Of the name that is shown."""
+        shown = self._shown
+        return shown.collection if shown else ""
+
+    @property
+    def collections(self) -> frozenset[str]:
+        """Those in which it has a visible name."""
+        return frozenset(n.collection for n in self.names if not n.excluded)
+
+    @property
+    def _shown(self) -> Name | None:
+        return next((n for n in self.names if not n.excluded), self.names[0] if self.names else None)
 
     def within(self, collections: Collection[str] | None) -> "Document | None":
         """What somebody sees of it who may see these collections (None: all): other names are left

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from database import analysis, chunking
 from database.build import SILENT, Builder, Progress
-from database.documents import Contents, Document, IndexRecord, Name, Reading, make_title
+from database.documents import Contents, Document, IndexRecord, Name, Reading, Record, make_title
 from database.embedders import Embedder
 from database.files import Originals
 from database.index import check_dimension, check_record, make_record
@@ -29,7 +29,14 @@ from database.stores import Store
 T = TypeVar("T")
 
 ERASURE = "erasure"
-"""The kind of the books' entries that name deleted documents, by their ids."""
+"""The kind of the books' entries that name deleted documents, by their ids, and the collections of the
+names that were deleted."""
+
+
+def erased_from(record: Record) -> tuple[str, ...] | None:
+    """The collections that an entry of kind ERASURE names; None, as older versions wrote it, for all."""
+    collections = record.data.get("collections")
+    return None if collections is None else tuple(collections)
 
 
 class Ingester:
@@ -83,8 +90,8 @@ class Ingester:
         if known is not None:
             document = replace(document, names=join_names(known.names, document.names))
         await self._store.publish(document, contents)
-        if await self._store.get_record(ERASURE, document.id):  # somebody deleted it meanwhile
-            document = exclude(document)
+        if erasure := await self._store.get_record(ERASURE, document.id):  # somebody deleted it meanwhile
+            document = exclude(document, collections=erased_from(erasure))
             await self._store.put_names(document.id, document.names)
         return document
 

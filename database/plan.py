@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -146,6 +146,10 @@ def without(document: Document, name: Name) -> Document:
     return replace(document, names=tuple(n for n in document.names if full_path(n) != gone))
 
 
-def exclude(document: Document, excluded: bool = True) -> Document:
-    """The document with all its names deleted, or restored."""
-    return replace(document, names=tuple(replace(name, excluded=excluded) for name in document.names))
+def exclude(document: Document, excluded: bool = True, collections: Collection[str] | None = None) -> Document:
+    """The document with its names in these collections (None: all) deleted, or restored."""
+    names = (
+        replace(name, excluded=excluded) if collections is None or name.collection in collections else name
+        for name in document.names
+    )
+    return replace(document, names=tuple(names))

@@ -63,6 +63,7 @@ async def test_lists_what_is_visible_by_name(served: Served, library: Library) -
         "notes": [],
         "added_at": 1700000000.0,
         "origin": "folder",
+        "collection": "",
     }
     assert (broken["state"], broken["reason"], broken["pages"]) == ("failed", "Not a PDF.", 0)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,21 @@ async def list_documents(request: web.Request) -> web.Response:
     return web.json_response({"documents": [describe(d) for d in sorted(documents, key=lambda d: d.name.lower())]})
 
 
+async def list_collections(request: web.Request) -> web.Response:
+    """The collections with visible documents, by name, and how many each has."""
+    engine = request.app[ENGINE]
+    await engine.open_store()
+    held = Counter(name for d in await engine.store.list_documents() for name in d.collections)
+    listed = [{"name": name, "documents": number} for name, number in sorted(held.items())]
+    return web.json_response({"collections": listed})
+
+
 def describe(document: Document) -> dict[str, Any]:
     """A document as the page shows it."""
     return {
         "id": document.id,
         "name": document.name,
+        "collection": document.collection,
         "title": document.title,
         "language": document.language,
         "pages": document.page_count,

@@ -15,6 +15,7 @@ from app.jobs import Job, describe_job
 from app.keys import LIBRARY, METRICS, QUEUE, SETTINGS, UPLOADS
 from app.middlewares import retry_header
 from app.uploads import Arrival, Received, Receiver, Refused
+from database.belonging import check_collection
 from database.documents import Document
 from database.errors import ReadError
 from database.ingest import unbroken
@@ -44,7 +45,7 @@ async def _answer(request: web.Request, arrival: Arrival) -> web.Response:
     jobs = []
     for received in arrival.received:
         try:
-            jobs.append(await unbroken(_accept(request, received)))
+            jobs.append(await unbroken(_accept(request, received, arrival.collection)))
         except ReadError as error:
             arrival.refused.append(Refused(received.name, error))
     request.app[METRICS].count_files(len(jobs), len(arrival.refused))
@@ -57,9 +58,10 @@ async def _answer(request: web.Request, arrival: Arrival) -> web.Response:
     return web.json_response({"jobs": shown, "refused": refused}, status=202)
 
 
-async def _accept(request: web.Request, received: Received) -> Job:
-    job = await accept(request.app[LIBRARY], received)
-    audit("upload", request, document=job.document, name=job.name, size=job.size, job=job.id)
+async def _accept(request: web.Request, received: Received, collection: str) -> Job:
+    job = await accept(request.app[LIBRARY], received, collection)
+    told = {"collection": collection} if collection else {}
+    audit("upload", request, document=job.document, name=job.name, size=job.size, job=job.id, **told)
     return job
 
 
@@ -68,13 +70,20 @@ def _refuse(error: ReadError, **more: Any) -> web.Response:
     return web.json_response(body, status=error.status, headers=retry_header(error))
 
 
+def _read_collections(request: web.Request) -> tuple[str, ...] | None:
+    """What `?collection=` names; None, for all, without it."""
+    given = request.query.getall("collection", [])
+    return tuple(map(check_collection, given)) if given else None
+
+
 async def delete_document(request: web.Request) -> web.Response:
     """Unfindable at once, and erased when it cannot be undone any more."""
     document_id, library = request.match_info["id"], request.app[LIBRARY]
+    collections = _read_collections(request)
     await library.open()
 
     async def delete() -> float:
-        undo_until = await deletion.delete(library, document_id)
+        undo_until = await deletion.delete(library, document_id, collections)
         audit("delete", request, document=document_id)
         return undo_until
 
@@ -84,11 +93,11 @@ async def delete_document(request: web.Request) -> web.Response:
 
 async def restore_document(request: web.Request) -> web.Response:
     """The document as it was before it was deleted."""
-    library = request.app[LIBRARY]
+    library, collections = request.app[LIBRARY], _read_collections(request)
     await library.open()
 
     async def restore() -> Document:
-        document = await deletion.restore(library, request.match_info["id"])
+        document = await deletion.restore(library, request.match_info["id"], collections)
         audit("restore", request, document=document.id, name=document.name)
         return document
 
