@@ -37,7 +37,8 @@ def list_files(path: Path, without: Path | None, on_closed: Callable[[OSError], 
 
 def find_files(paths: Iterable[Path], without: Path | None = None) -> tuple[list[FoundFile], dict[Path, str]]:
     """Every document below `paths` (absolute) but not below `without`, with its hash; and the files
-    and folders that cannot be opened, with the reason."""
+    and folders that cannot be opened, with the reason. Links are followed within their folder only: who may
+    put files there may not thereby have others read."""
     found: dict[Path, FoundFile] = {}
     closed: dict[Path, str] = {}
 
@@ -49,6 +50,11 @@ def find_files(paths: Iterable[Path], without: Path | None = None) -> tuple[list
         for file in list_files(path, without, close):
             if not is_utf8(file):
                 closed[file] = "has a name that is not UTF-8. Rename it."
+                continue
+            if file != path and file.is_symlink() and file.exists() and not _lies_in(file, root):
+                closed[file] = (
+                    "is a link to a file outside its folder. Copy the file there, or load it by its own name."
+                )
                 continue
             try:
                 digest, size = _hash_file(file)
@@ -66,6 +72,10 @@ def is_utf8(path: Path) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _lies_in(file: Path, folder: Path) -> bool:
+    return file.resolve().is_relative_to(folder.resolve())
 
 
 def _hash_file(path: Path) -> tuple[str, int]:

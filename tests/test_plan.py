@@ -285,6 +285,21 @@ def test_what_is_no_file_is_told_and_never_waited_for(folder: Path) -> None:
     assert closed[folder / "broken.pdf"].startswith("cannot be opened: No such file or directory.")
 
 
+def test_links_out_of_the_folder_are_told_and_not_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.pdf").write_bytes(b"secret")
+    (folder / "out.pdf").symlink_to(tmp_path / "secret.pdf")
+    (folder / "around.pdf").symlink_to(Path("in", "..", os.path.relpath(tmp_path / "secret.pdf", folder)))
+    (folder / "within.pdf").symlink_to("in/A.PDF")
+    (folder / "elsewhere").symlink_to(tmp_path)
+    (tmp_path / "way").symlink_to(folder)
+    files, closed = find_files([folder])
+    assert sorted(paths(file.name for file in files)) == ["b.pdf", "in/A.PDF", "within.pdf"]
+    assert closed.keys() == {folder / "out.pdf", folder / "around.pdf"}
+    assert closed[folder / "out.pdf"].startswith("is a link to a file outside its folder.")
+    assert len(find_files([tmp_path / "way"])[0]) == 3, "the folder itself may be reached by a link"
+    assert len(find_files([folder / "out.pdf"])[0]) == 1, "so may a file that is named"
+
+
 @pytest.mark.skipif(os.uname().sysname == "Darwin", reason="macOS refuses such names")
 def test_names_in_another_encoding_are_told(folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/relat\xf3rio.pdf")).write_bytes(b"x")

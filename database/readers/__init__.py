@@ -14,13 +14,13 @@ from typing import TypeVar
 import psutil
 
 from database.documents import Reading
-from database.errors import ReadError
+from database.errors import FileTooLarge, ReadError
 from database.readers.cache import PageCache, Range
 from database.readers.opening import Facts
 from database.readers.pdf import Mode, convert
 from database.readers.pieces import RawPage, assemble_pages
 from database.readers.plain import look, read_plain
-from database.readers.reporting import choose_title, describe, name_pages
+from database.readers.reporting import choose_title, describe, describe_cut, name_pages
 from database.readers.worker import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout, run_limited
 from database.settings import IndexSettings
 
@@ -38,6 +38,7 @@ OCR_PAGE_TIMEOUT_S = 20.0
 LimitFailure = (WorkerTimeout, WorkerOutOfMemory, WorkerCrashed)
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
+Pages = TypeVar("Pages", bound=Sequence[RawPage])
 
 
 class DocumentReader:
@@ -57,8 +58,10 @@ class DocumentReader:
         cache = PageCache(self._settings.data_dir / "pages" / document_id / self.fingerprint)
         facts = await self._inspect(path, cache)
         ranges = await self._convert_all(path, cache, facts.page_count, on_pages or _ignore)
-        pages = assemble_pages([page for converted in ranges for page in converted.pages])
-        notes = (*describe(pages, facts.repaired, self._settings.ocr), *(r.note for r in ranges if r.note))
+        raw = [page for converted in ranges for page in converted.pages]
+        pages = assemble_pages(raw)
+        cut = describe_cut([page.number for page in raw if page.cut])
+        notes = (*describe(pages, facts.repaired, self._settings.ocr), *cut, *(r.note for r in ranges if r.note))
         return Reading(choose_title(facts.title, pages, path), pages, notes)
 
     async def read_plain(self, path: Path, document_id: str, on_pages: Progress | None = None) -> Reading | None:
@@ -69,9 +72,12 @@ class DocumentReader:
         cache = PageCache(self._settings.data_dir / "pages" / document_id / self.fingerprint)
         facts = await self._inspect(path, cache)
 
+        count = self._make_counter()
+
         async def read_range(numbers: range) -> list[RawPage]:
             async with self._slots:
-                return await self._run(read_plain, path, list(numbers), timeout_s=self._timeout_s(len(numbers)))
+                pages = await self._run(read_plain, path, list(numbers), timeout_s=self._timeout_s(len(numbers)))
+                return count(pages)
 
         try:
             ranges = await _read_ranges(read_range, facts.page_count, PLAIN_PAGES, on_pages or _ignore)
@@ -82,7 +88,15 @@ class DocumentReader:
 
     async def look(self, path: Path) -> Facts:
         """What is known of a file before it is converted. Raises `ReadError` when it cannot be read."""
-        return await self._run(look, path, self._settings.max_file_mb, timeout_s=self._settings.read_timeout_s)
+        limit_s = self._settings.read_timeout_s
+        return self._check_pages(await self._run(look, path, self._settings.max_file_mb, timeout_s=limit_s))
+
+    def _check_pages(self, facts: Facts) -> Facts:
+        if facts.page_count > (limit := self._settings.max_pages):
+            raise FileTooLarge(
+                f"It has {facts.page_count} pages, more than MAX_PAGES={limit}. Split it or raise that setting."
+            )
+        return facts
 
     def forget(self, document_id: str) -> None:
         """Drop what is cached of a document, made by whatever reader. Blocks."""
@@ -91,16 +105,34 @@ class DocumentReader:
     async def _inspect(self, path: Path, cache: PageCache) -> Facts:
         kept = await asyncio.to_thread(cache.load_facts)
         if kept is not None and kept.keys() == Facts.__annotations__.keys():
-            return Facts(**kept)
+            return self._check_pages(Facts(**kept))
         async with self._slots:
             facts = await self.look(path)
         await asyncio.to_thread(cache.save_facts, asdict(facts))
         return facts
 
     async def _convert_all(self, path: Path, cache: PageCache, total: int, on_pages: Progress) -> list[Range]:
-        return await _read_ranges(
-            lambda numbers: self._convert_range(path, cache, numbers), total, RANGE_PAGES, on_pages
-        )
+        count = self._make_counter()
+
+        async def convert_range(numbers: range) -> Range:
+            converted = await self._convert_range(path, cache, numbers)
+            count(converted.pages)
+            return converted
+
+        return await _read_ranges(convert_range, total, RANGE_PAGES, on_pages)
+
+    def _make_counter(self) -> Callable[[Pages], Pages]:
+        """What every page of a file passes, until there is more text than is taken."""
+        limit_mb, seen = self._settings.max_text_mb, 0
+
+        def count(pages: Pages) -> Pages:
+            nonlocal seen
+            seen += sum(len(piece.text.encode(errors="replace")) for page in pages for piece in page.pieces)
+            if seen > limit_mb << 20:
+                raise FileTooLarge(f"Its text has more than MAX_TEXT_MB={limit_mb} MB. Split it or raise that setting.")
+            return pages
+
+        return count
 
     async def _convert_range(self, path: Path, cache: PageCache, numbers: Sequence[int]) -> Range:
         kept = await asyncio.to_thread(cache.load_range, numbers)

@@ -14,6 +14,7 @@ from database.errors import Damaged, EmptyFile, Encrypted, FileTooLarge, NotPdf,
 DAMAGED = "It is damaged and cannot be opened. Copy or download the file again."
 SNIFF_BYTES = 1024
 """The specification wants the signature within so many bytes of the start."""
+MAX_TITLE_CHARS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def inspect(path: Path, max_file_mb: int) -> Facts:
         if page_count == 0:
             raise EmptyFile("It has no pages. Export or download the file again.")
         title = (document.metadata or {}).get("title") or ""
-        return Facts(page_count, title.strip(), bool(document.is_repaired))
+        return Facts(page_count, title[:MAX_TITLE_CHARS].strip(), bool(document.is_repaired))
 
 
 def load_library() -> Any:

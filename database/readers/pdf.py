@@ -14,7 +14,7 @@ from database.documents import Box
 from database.errors import ReadError
 from database.readers.confine import TESSDATA
 from database.readers.opening import load_library, open_document, preload
-from database.readers.pieces import HEADINGS, Piece, RawPage, clean_block
+from database.readers.pieces import HEADINGS, Piece, RawPage, clean_block, limit_page
 
 __all__ = ["TESSDATA", "Mode", "convert", "preload"]
 
@@ -53,7 +53,7 @@ def read_text(document: Any, number: int) -> RawPage:
     except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase):
         return RawPage(number, 0, 0, "nothing", ())
     pieces = tuple(Piece("text", b[:4], text) for b in blocks if b[6] == 0 and (text := b[4].strip()))
-    return RawPage(number, page.rect.width, page.rect.height, "text" if pieces else "nothing", pieces)
+    return limit_page(RawPage(number, page.rect.width, page.rect.height, "text" if pieces else "nothing", pieces))
 
 
 def _recognise(document: Any, pages: Sequence[RawPage], language: str) -> list[RawPage]:
@@ -98,7 +98,7 @@ def _to_markdown(document: Any, pages: Sequence[RawPage], **options: Any) -> lis
         **options,
     )
     return [
-        replace(page, made_by="layout", pieces=tuple(_cut(chunk, document)))
+        limit_page(replace(page, made_by="layout", pieces=tuple(_cut(chunk, document)), cut=False))
         for page, chunk in zip(pages, chunks, strict=True)
     ]
 

@@ -6,11 +6,13 @@ everything that changes a text has been done.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from database.documents import Block, Box, MadeBy, Page
 
 HEADINGS = ("title", "section-header")
+MAX_PAGE_CHARS, MAX_PAGE_PIECES = 1_000_000, 20_000
+"""Of one page. A page of a book has 3,000 characters, a spreadsheet printed on one page a hundred times that."""
 MAX_LEVEL = 6
 
 _PICTURE_MARK = re.compile(r"<!-- (?:Start|End) of picture text -->|\**==> picture .*? <==\**")
@@ -42,6 +44,22 @@ class RawPage:
     height: float
     made_by: MadeBy
     pieces: tuple[Piece, ...] = ()
+    cut: bool = False
+    """Whether it had more text than a page may have."""
+
+
+def limit_page(page: RawPage) -> RawPage:
+    """The page as far as a page may go, whole pieces but for the last."""
+    kept: list[Piece] = []
+    room = MAX_PAGE_CHARS
+    for piece in page.pieces[:MAX_PAGE_PIECES]:
+        kept.append(replace(piece, text=piece.text[:room]))
+        room -= len(piece.text)
+        if room <= 0:
+            break
+    if room >= 0 and len(kept) == len(page.pieces):
+        return page
+    return replace(page, pieces=tuple(kept), cut=True)
 
 
 def clean_block(text: str, kind: str) -> str:

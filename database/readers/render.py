@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +42,19 @@ async def render_page(path: Path, number: int, boxes: Sequence[Box], zoom: float
 def draw_page(path: Path, number: int, boxes: Sequence[Box], zoom: float) -> bytes:
     """What `render_page` runs in its process."""
     pymupdf = load_library()
+    try:
+        return _draw(pymupdf, path, number, boxes, zoom)
+    except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase):
+        raise ReadError(f"Page {number} is damaged and cannot be drawn.") from None
+
+
+def _draw(pymupdf: Any, path: Path, number: int, boxes: Sequence[Box], zoom: float) -> bytes:
     with open_document(path) as document:
         if not 1 <= number <= document.page_count:
             raise ReadError(f"There is no page {number}; the document has {document.page_count}.")
         page = document[number - 1]
+        if page.rect.is_empty or page.rect.is_infinite:
+            raise ValueError("a page without an area")
         zoom = min(max(zoom, MIN_ZOOM), math.sqrt(MAX_PIXELS / (page.rect.width * page.rect.height)))
         picture = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False)
         pixels = np.frombuffer(picture.samples, np.uint8).reshape(picture.height, picture.width, 3)
@@ -57,6 +67,6 @@ def _shade(pixels: NDArray[np.uint8], boxes: Sequence[Box], zoom: float) -> byte
     """Multiply what lies in the boxes by yellow, once even where boxes overlap: black stays black."""
     shaded = pixels.copy()
     for box in boxes:
-        x0, y0, x1, y1 = (max(0, round(v * zoom)) for v in box)
+        x0, y0, x1, y1 = (round(min(max(0.0, v * zoom), MAX_PIXELS)) for v in box)
         shaded[y0:y1, x0:x1] = pixels[y0:y1, x0:x1] * YELLOW
     return shaded.tobytes()

@@ -47,6 +47,16 @@ def describe(pages: Sequence[Page], repaired: bool, ocr: Literal["off", "on"]) -
     return notes
 
 
+def describe_cut(numbers: Sequence[int]) -> list[str]:
+    """A note on pages of which the end was left out."""
+    more = (
+        "more text than a page may have; its end was"
+        if len(numbers) == 1
+        else "more text than pages may have; their ends were"
+    )
+    return [f"{name_pages(numbers)}: {more} left out"] if numbers else []
+
+
 def name_pages(numbers: Iterable[int]) -> str:
     """ "page 4", "pages 3–5, 9": ascending numbers as a person writes them."""
     ordered = list(numbers)

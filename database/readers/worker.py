@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-MAX_RESULT_BYTES = 256 << 20
-"""More than this no child may send; twelve pages of pixels, or every word of a hundred thick books."""
+MAX_RESULT_BYTES = 64 << 20
+"""More than this no child may send: four times the largest image, or the words of fifty thick books."""
 
 
 class WorkerTimeout(ReadError):
@@ -68,7 +68,7 @@ async def run_limited(function: Callable[..., T], *args: object, timeout_s: floa
             data = await _exchange(task) or await _exchange(task)
     except TimeoutError:
         raise WorkerTimeout(f"Took longer than {timeout_s:g} seconds and was stopped.") from None
-    value: T = _judge(data, task)
+    value: T = await asyncio.to_thread(_judge, data, task)
     return value
 
 
