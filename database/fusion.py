@@ -26,6 +26,9 @@ PAGE_VIEWS = ("page_words", "page_grams", "heads")
 FLOOR = 0.75
 """Share of a view's weakest candidate that is taken off, so that what it just did not find is a small step
 below, not a fall: with long lists the weakest are nearly as good as the best otherwise."""
+FOREIGN = 0.6
+"""Share of the vectors' weight that is left for a question in a language that the embedder was not made for.
+Its list is full of the nearest of everything, so its weakest counts as nothing at all."""
 
 K = TypeVar("K")
 Ranked = tuple[str, float, dict[str, float]]
@@ -36,15 +39,19 @@ def fuse(
     titles: Mapping[str, float] | None = None,
     without_vectors: Collection[str] = (),
     weights: Mapping[str, float] = WEIGHTS,
+    foreign: bool = False,
 ) -> list[Ranked]:
     """Chunk ids with score (0 to 1) and its parts by view, best first, ties by id.
 
     A chunk's part in a view of windows is its best window's; in a view of pages its page's, in
     `titles` (by id) its document's. Chunks of documents `without_vectors` are judged by their other views.
+    `foreign`: the embedder does not know the question's language.
     """
+    floors = dict.fromkeys(WINDOW_VIEWS, FLOOR) | ({"vector": 1.0} if foreign else {})
+    weights = {view: weight * (FOREIGN if foreign and view == "vector" else 1) for view, weight in weights.items()}
     found = {view: getattr(candidates, view) for view in (*WINDOW_VIEWS, *PAGE_VIEWS)}
     places = {c.chunk_id: (c.document_id, c.page) for view in found.values() for c in view}
-    windows = {view: _scale({c.chunk_id: c.score for c in _rising(found[view])}) for view in WINDOW_VIEWS}
+    windows = {view: _scale({c.chunk_id: c.score for c in _rising(found[view])}, floors[view]) for view in WINDOW_VIEWS}
     pages = {view: _scale({(c.document_id, c.page): c.score for c in _rising(found[view])}) for view in PAGE_VIEWS}
     ranked = []
     for chunk_id, place in places.items():
@@ -62,11 +69,13 @@ def _rising(found: Sequence[Candidate]) -> list[Candidate]:
     return sorted(found, key=lambda c: c.score)
 
 
-def _scale(scores: Mapping[K, float]) -> dict[K, float]:
+def _scale(scores: Mapping[K, float], share: float = FLOOR) -> dict[K, float]:
     top = max(scores.values(), default=0)
     if top <= 0:
         return {}
-    floor = FLOOR * max(min(scores.values()), 0)
+    floor = share * max(min(scores.values()), 0)
+    if floor == top:
+        return dict.fromkeys(scores, 1.0)
     return {key: (max(score, 0) - floor) / (top - floor) for key, score in scores.items()}
 
 

@@ -102,7 +102,9 @@ class Retriever:
         language = detect_language(question, record.languages)
         titles = match_titles(question, language, [*documents.values()], record.common_words)
         unembedded = {d.id for d in documents.values() if d.state != "ready"}
-        return fuse(candidates, titles, unembedded, self._weights), documents
+        spoken = self._embedder.languages
+        foreign = bool(spoken) and _answer_language(question, record) not in spoken
+        return fuse(candidates, titles, unembedded, self._weights, foreign), documents
 
     async def _analyse(self, question: str, record: IndexRecord, filters: Filters) -> SearchQuery:
         # Stemmed as the documents are: a Portuguese question to English documents meets English stems.

@@ -9,7 +9,7 @@ import pytest
 
 from database.embedders import make_embedder
 from database.embedders.ollama import BATCH, MAX_TOKENS, OllamaEmbedder
-from database.embedders.tasks import find_prefixes
+from database.embedders.tasks import find_languages, find_prefixes
 from database.errors import EmbedderError
 from database.settings import IndexSettings
 from tests.fakes.ollama import BGE_M3, NOMIC, FakeModel, FakeOllama
@@ -100,6 +100,16 @@ async def test_prefixes_only_where_the_model_was_trained_with_them(fake: FakeOll
 )
 def test_prefixes_go_by_the_beginning_of_the_name(model: str, question: str) -> None:
     assert find_prefixes(model)[1] == question
+
+
+@pytest.mark.parametrize("model", ["nomic-embed-text:v1.5", "all-minilm:l6-v2", "someone/e5-base", "bge-large"])
+def test_models_that_know_english_alone(model: str) -> None:
+    assert find_languages(model) == {"en"}
+
+
+@pytest.mark.parametrize("model", ["bge-m3", "nomic-embed-text-v2-moe", "multilingual-e5-large", "bge-larger", "mine"])
+def test_models_that_know_many_languages_or_are_not_known(model: str) -> None:
+    assert find_languages(model) == set()
 
 
 async def test_the_prefix_takes_its_place_in_the_window(fake: FakeOllama) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from database.documents import Candidate, Candidates
-from database.fusion import FLOOR, PAGE_VIEWS, WEIGHTS, WINDOW_VIEWS, fuse
+from database.fusion import FLOOR, FOREIGN, PAGE_VIEWS, WEIGHTS, WINDOW_VIEWS, fuse
 
 SCORES = st.floats(-1, 50, allow_nan=False).map(lambda score: round(score, 3))
 PLACES: Mapping[str, tuple[str, int]] = {
@@ -114,3 +114,13 @@ def test_passages_without_vectors_are_judged_by_their_other_views() -> None:
     scores = {chunk: score for chunk, score, _ in fuse(found, without_vectors={"two"})}
     assert scores["c"] < scores["d"] < scores["a"], "neither last for want of a vector nor first"
     assert fuse(found)[0][0] == "a" and {c: s for c, s, _ in fuse(found)}["d"] < scores["d"]
+
+
+def test_vectors_count_less_for_a_language_that_they_do_not_know() -> None:
+    found = Candidates(vector=make_view(a=0.6, c=0.5, d=0.4), words=make_view(d=9, f=3))
+    known, foreign = ({chunk: (score, parts) for chunk, score, parts in fuse(found, foreign=f)} for f in (False, True))
+    assert foreign["a"][1]["vector"] == 1 and foreign["d"][1]["vector"] == 0 < known["d"][1]["vector"]
+    assert foreign["c"][1]["vector"] == pytest.approx(0.5)
+    total = sum(WEIGHTS.values()) - (1 - FOREIGN) * WEIGHTS["vector"]
+    assert foreign["a"][0] == pytest.approx(FOREIGN * WEIGHTS["vector"] / total) and foreign["a"][0] < known["a"][0]
+    assert fuse(Candidates(vector=make_view(a=0.5, c=0.5)), foreign=True)[0][2] == {"vector": 1}

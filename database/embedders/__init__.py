@@ -13,6 +13,8 @@ class Embedder(Protocol):
 
     name: str
     """As the setting EMBEDDER spells it; stored in the index record."""
+    languages: frozenset[str]
+    """That it was made for, ISO 639-1; empty for many. Others are searched with less trust in its vectors."""
     max_tokens: int
     """The longest text it sees whole, in its own tokens, special ones included."""
 

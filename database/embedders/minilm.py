@@ -29,6 +29,7 @@ class MiniLMEmbedder:
     """The `Embedder` that needs no service. `models_dir` keeps the graph made from the weights."""
 
     name = "minilm"
+    languages = frozenset({"en"})
     max_tokens = 256
     dimension = 384
 

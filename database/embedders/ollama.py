@@ -10,7 +10,7 @@ import numpy as np
 import ollama
 
 from database.documents import Vector
-from database.embedders.tasks import find_prefixes
+from database.embedders.tasks import find_languages, find_prefixes
 from database.errors import EmbedderError
 from database.settings import hide_login
 from database.tokens import estimate_tokens
@@ -53,6 +53,7 @@ class OllamaEmbedder:
         self._host, self._model, self._trust_env = host, model, trust_env
         self._address = hide_login(host)
         self._for_passages, self._for_questions = find_prefixes(model)
+        self.languages = find_languages(model)
         self._client: ollama.AsyncClient | None = None
         self._context = MAX_TOKENS
         self._dimension = 0
