@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 State = Literal["ready", "empty", "failed"]
 
+READY_S = 4.0
+"""A store that takes longer counts as failed for whoever asks now; questions are more patient."""
+
 
 @dataclass(frozen=True, slots=True)
 class PartState:
@@ -99,6 +102,13 @@ class Engine:
         return await self._store_state(), await self._embedder_state()
 
     async def _store_state(self) -> PartState:
+        try:
+            async with asyncio.timeout(READY_S):
+                return await self._ask_store()
+        except TimeoutError:
+            return PartState(self.store.kind, "failed", f"The store has not answered for {READY_S:g} s.")
+
+    async def _ask_store(self) -> PartState:
         try:
             await self.open_store()
             record = await self.store.read_index()

@@ -62,7 +62,8 @@ def refused(settings: ServerSettings, status: int, text: str) -> ModelError:
 def absent(settings: ServerSettings) -> ModelUnavailable:
     """The error for an address where nothing listens."""
     return ModelUnavailable(
-        f"No Ollama answers at {settings.ollama_address}. Start it with `ollama serve`, or set OLLAMA_HOST to its address."
+        f"No Ollama answers at {settings.ollama_address}. Start it with `ollama serve`, or set OLLAMA_HOST to its "
+        "address."
     )
 
 

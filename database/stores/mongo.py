@@ -25,7 +25,7 @@ from database.documents import (
 from database.errors import GenerationGone
 from database.settings import IndexSettings
 from database.stores import Generation
-from database.stores.mongo_client import Connection
+from database.stores.mongo_client import Connection, soon
 from database.stores.mongo_contents import ContentsRows
 from database.stores.mongo_generation import MongoGeneration
 from database.stores.mongo_generations import Generations
@@ -42,22 +42,22 @@ class MongoStore:
     kind = "mongodb"
 
     def __init__(self, settings: IndexSettings):
-        self._connection = Connection(settings)
-        self._generations = Generations(self._connection, settings.index_ready_timeout_s)
-        self._records = RecordRows(self._connection)
+        self.connection = Connection(settings)
+        self._generations = Generations(self.connection, settings.index_ready_timeout_s)
+        self._records = RecordRows(self.connection)
 
     async def open(self) -> None:
         """Connect, and create collections and ordinary indexes.
 
         A store whose server is away raises `StoreUnavailable` here and works once the server is there.
         """
-        await self._connection.open()
+        await self.connection.open()
         await self._records.create()
         await (await self._answering()).create()
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await asyncio.to_thread(self._connection.close)
+        await asyncio.to_thread(self.connection.close)
 
     async def _answering(self) -> MongoGeneration:
         return await self._generations.answering()
@@ -71,9 +71,10 @@ class MongoStore:
                 return found
         raise AssertionError("the last try returns")
 
+    @soon
     async def check(self) -> None:
         """Tell apart: no server, login refused, no search process, no index, not ready, other dimension."""
-        await self._connection.call(lambda: self._connection.database.command("ping"))
+        await self.connection.call(lambda: self.connection.database.command("ping"))
         record = await self.read_index()
         await (await self._answering()).indexes.require_ready(record.dimension if record else None)
 
@@ -85,6 +86,7 @@ class MongoStore:
         """Wait until mongot has taken in the windows of these documents."""
         await (await self._answering()).wait_until_searchable(document_ids)
 
+    @soon
     async def read_index(self) -> IndexRecord | None:
         """The index record, or None in a fresh store."""
         return (await self._generations.read()).answering
@@ -97,14 +99,24 @@ class MongoStore:
         """Every record, by id."""
         return await (await self._answering()).list_documents()
 
+    @soon
     async def get_document(self, document_id: str) -> Document | None:
         """One record."""
         return await (await self._answering()).get_document(document_id)
+
+    async def read_whole(self, document_id: str) -> tuple[Document, Contents | None] | None:
+        """A record and its contents, of one moment."""
+
+        async def read(shelf: Shelf) -> tuple[Document, Contents | None] | None:
+            return await ContentsRows(self.connection, shelf).read_whole(document_id)
+
+        return await self._read(read)
 
     async def put_document(self, document: Document) -> None:
         """Write a record alone."""
         await (await self._answering()).put_document(document)
 
+    @soon
     async def get_documents(self, document_ids: Sequence[str]) -> list[Document]:
         """Some records, by id."""
         return await (await self._answering()).get_documents(document_ids)
@@ -119,7 +131,7 @@ class MongoStore:
 
     async def remove_document(self, document_id: str) -> None:
         """Delete the record, then the contents, also those that do not answer yet."""
-        await self._connection.delete("documents", {"_id": document_id})
+        await self.connection.delete("documents", {"_id": document_id})
         for contents in await self._generations.all_contents():
             await contents.delete({"document_id": document_id})
 
@@ -127,21 +139,27 @@ class MongoStore:
         """Delete contents that no record names."""
         return await (await self._answering()).contents.sweep()
 
+    @soon
     async def get_page(self, document_id: str, number: int) -> Page | None:
         """One page of a searchable document."""
-        return await self._read(lambda shelf: ContentsRows(self._connection, shelf).get_page(document_id, number))
+        return await self._read(lambda shelf: ContentsRows(self.connection, shelf).get_page(document_id, number))
 
+    @soon
     async def get_chunks(self, chunk_ids: Sequence[str]) -> list[Chunk]:
         """Chunks of searchable documents in the order asked."""
-        return await self._read(lambda shelf: ContentsRows(self._connection, shelf).get_chunks(chunk_ids))
+        return await self._read(lambda shelf: ContentsRows(self.connection, shelf).get_chunks(chunk_ids))
 
+    @soon
     async def search(self, query: SearchQuery) -> Candidates:
         """Search the views, all of the same moment."""
 
         async def search(shelf: Shelf) -> Candidates:
             if query.generation not in (0, shelf.generation):
                 raise GenerationGone("The index was rebuilt meanwhile. Ask again.")
-            return await Searcher(self._connection, shelf).search(query)
+            found = await Searcher(self.connection, shelf).search(query)
+            if query.vector is not None and not found.vector and (await self.count()).windows:
+                await self.check()  # mongot finds nothing, too, in an index that was deleted
+            return found
 
         return await self._read(search)
 
@@ -153,12 +171,13 @@ class MongoStore:
         """Vectors by their windows' texts."""
         return await (await self._answering()).contents.read_vectors(document_id)
 
+    @soon
     async def count(self) -> Counts:
         """Searchable documents, their chunks and windows."""
         shelf = (await self._answering()).shelf
         sums = {name: {"$sum": f"${shelf.name(f'{name}_count')}"} for name in ("chunk", "window")}
         totals: Row = {"_id": None, "documents": {"$sum": 1}, **sums}
-        found = await self._connection.aggregate("documents", [{"$match": shelf.seen}, {"$group": totals}])
+        found = await self.connection.aggregate("documents", [{"$match": shelf.seen}, {"$group": totals}])
         return Counts(found[0]["documents"], found[0]["chunk"], found[0]["window"]) if found else Counts(0, 0, 0)
 
     async def read_next(self) -> IndexRecord | None:

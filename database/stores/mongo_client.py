@@ -5,8 +5,9 @@ help and turns the rest into `StoreError`s.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from bson.errors import BSONError
@@ -20,7 +21,7 @@ from pymongo.errors import (
 
 from database.errors import SettingsError, StoreError
 from database.settings import IndexSettings
-from database.stores.mongo_errors import explain
+from database.stores.mongo_errors import explain, too_slow
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     MotorCollection: TypeAlias = AsyncIOMotorCollection[dict[str, Any]]
     MotorDatabase: TypeAlias = AsyncIOMotorDatabase[dict[str, Any]]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 RETRY_DELAYS_S = (0.1, 0.5)
@@ -59,6 +61,36 @@ def client_options(uri: str, timeout_s: float) -> dict[str, Any]:
     if single and not given & {"replicaset", "directconnection", "loadbalanced"}:
         options["directConnection"] = True
     return options
+
+
+LIMIT_FACTOR = 1.5
+"""What a question waits for may take this many times MONGODB_TIMEOUT_S: a little longer than a single
+search, whose own failure tells more."""
+
+
+class Connected(Protocol):
+    """What asks over a connection."""
+
+    connection: "Connection"
+
+
+C = TypeVar("C", bound=Connected)
+
+
+def soon(
+    read: Callable[Concatenate[C, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[C, P], Coroutine[Any, Any, T]]:
+    """The method `read`, given up with `StoreUnavailable` where a MongoDB hangs: questions wait for it."""
+
+    @wraps(read)
+    async def limited(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            async with asyncio.timeout(LIMIT_FACTOR * self.connection.timeout_s):
+                return await read(self, *args, **kwargs)
+        except TimeoutError:
+            raise too_slow(self.connection.address) from None
+
+    return limited
 
 
 class Connection:

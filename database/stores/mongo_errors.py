@@ -50,9 +50,7 @@ def explain(error: PyMongoError | BSONError, address: str, timeout_s: float) -> 
     if isinstance(error, (BSONError, DocumentTooLarge)):
         return _too_large()
     if isinstance(error, NetworkTimeout):
-        return StoreUnavailable(
-            f"MongoDB at {address} does not answer in time. Look at its load, or raise MONGODB_TIMEOUT_S."
-        )
+        return too_slow(address)
     if isinstance(error, NotPrimaryError):
         return StoreUnavailable(f"MongoDB at {address} takes no writes at the moment. Try again shortly.")
     if isinstance(error, ConnectionFailure):
@@ -63,6 +61,13 @@ def explain(error: PyMongoError | BSONError, address: str, timeout_s: float) -> 
     if isinstance(error, OperationFailure):
         return _explain_refusal(error, address, timeout_s)
     return StoreError(f"MongoDB at {address} failed ({type(error).__name__}). Look at its log.")
+
+
+def too_slow(address: str) -> StoreUnavailable:
+    """The error for a MongoDB that keeps a question waiting."""
+    return StoreUnavailable(
+        f"MongoDB at {address} does not answer in time. Look at its load, or raise MONGODB_TIMEOUT_S."
+    )
 
 
 def _explain_refusal(error: OperationFailure, address: str, timeout_s: float) -> StoreError:

@@ -38,6 +38,7 @@ from database.stores.sqlite_rows import (
     make_contents,
     put_meta,
     put_record,
+    read_contents,
     read_meta,
     read_sample,
     require_generation,
@@ -93,10 +94,11 @@ class IndexFile:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk may have ended it already
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def read_index(self) -> IndexRecord | None:
         """The index record, or None."""
@@ -114,6 +116,15 @@ class IndexFile:
             query, asked = f"{query} WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(document_ids))]
         rows = self._db.execute(f"{query} ORDER BY id", asked)
         return [DOCUMENT.validate_json(row[0]) for row in rows]
+
+    def read_whole(self, document_id: str) -> tuple[Document, Contents | None] | None:
+        """A record and its contents, of one moment."""
+        self._db.execute("BEGIN")
+        try:
+            found = self.read_documents([document_id])
+            return (found[0], read_contents(self._db, found[0])) if found else None
+        finally:
+            self._db.execute("COMMIT")
 
     def put_document(self, document: Document) -> None:
         """Insert or replace a record; contents stay."""

@@ -40,6 +40,12 @@ class Faults:
         with self._lock:
             self._waiting.clear()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether any is still to come."""
+        with self._lock:
+            return bool(self._waiting)
+
     def take(self, command: str) -> Fault | None:
         """The fault that befalls this command, if one does."""
         with self._lock:

@@ -87,8 +87,9 @@ class FakeMongod:
         self.faults.add(Fault(command, **fault))  # type: ignore[arg-type]
 
     def accept(self) -> None:
-        """Listen (again, at the same port)."""
-        self._call(self._listen())
+        """Listen (again, at the same port), unless it does."""
+        if self._server is None:
+            self._call(self._listen())
 
     def refuse(self) -> None:
         """Stop listening and break off every connection. The data stays."""
