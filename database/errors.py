@@ -3,6 +3,7 @@
     AcervoError              500
     ├── SettingsError        500  a setting is missing or wrong
     ├── WrongCollection      400  a collection cannot be called so
+    ├── ArchiveError         422  a backup or export is damaged, or something else
     ├── ReadError            422  a file cannot be read
     │   ├── FileTooLarge     413  it has more bytes than MAX_FILE_MB
     │   ├── NotPdf           415  its bytes are something else
@@ -42,6 +43,12 @@ class WrongCollection(AcervoError):
     """A collection cannot be called so; the message says how it can."""
 
     status = 400
+
+
+class ArchiveError(AcervoError):
+    """A file is no backup or export that can be used."""
+
+    status = 422
 
 
 class ReadError(AcervoError):

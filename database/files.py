@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -129,6 +129,12 @@ class Originals:
     def drop(self, document_id: str) -> None:
         """Forget the original of a removed document."""
         self.path(document_id).unlink(missing_ok=True)
+
+    def drop_others(self, document_ids: Collection[str]) -> None:
+        """Forget the originals of all documents but these."""
+        for path in self._folder.glob("*/*.pdf"):
+            if path.stem not in document_ids:
+                path.unlink(missing_ok=True)
 
 
 def _is_whole(kept: Path, source: Path) -> bool:

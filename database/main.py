@@ -1,4 +1,4 @@
-"""The loader: `python database/main.py [PATHS]` puts documents into the index."""
+"""The loader: `python database/main.py [PATHS]` puts documents into the index. It also carries the index elsewhere."""
 
 import sys
 from pathlib import Path
@@ -17,6 +17,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 from database.belonging import check_collection
+from database.carry import TASKS, run_task
 from database.embedders import make_embedder
 from database.errors import AcervoError, SettingsError, WrongCollection
 from database.load import Loader, LoadOptions
@@ -50,8 +51,22 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         type=read_collection,
         help="put what lies below PATHS into this collection, now and in later loads (default: as before)",
     )
+    kept = parser.add_argument_group("carrying the index elsewhere, also while a server is at work")
+    one = kept.add_mutually_exclusive_group()
+    for name, help_text in TASKS.items():
+        one.add_argument(f"--{name}", metavar="FILE", type=Path, help=help_text)
+    kept.add_argument("--force", action="store_true", help="replace what is there")
     parser.add_argument("--json", action="store_true", help="one JSON object per load on standard output")
-    return parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
+    if parsed.paths and find_task(parsed):
+        parser.error("PATHS are for loading; --backup, --restore, --export and --import take one FILE")
+    return parsed
+
+
+def find_task(arguments: argparse.Namespace) -> tuple[str, Path] | None:
+    """Which of `TASKS` is asked for, and its file."""
+    asked = {name: getattr(arguments, name) for name in TASKS}
+    return next(((name, Path(os.path.abspath(file))) for name, file in asked.items() if file), None)
 
 
 def read_collection(name: str) -> str:
@@ -144,10 +159,15 @@ async def _opened(settings: IndexSettings, reporter: Reporter) -> AsyncIterator[
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the loader; the exit status."""
     parsed = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    task = find_task(parsed)
     try:
-        return asyncio.run(run(parsed, IndexSettings.load()))
+        settings = IndexSettings.load()
+        if task:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is half written goes
+            return run_task(*task, parsed.force, settings)
+        return asyncio.run(run(parsed, settings))
     except AcervoError as error:
-        print(f"Not loaded: {error}", file=sys.stderr)
+        print(f"{'Not done' if task else 'Not loaded'}: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("Stopped. What was finished is kept; load again for the rest.", file=sys.stderr)

@@ -80,6 +80,9 @@ class Store(Generation, Protocol):
     async def get_documents(self, document_ids: Sequence[str]) -> list[Document]:
         """Those of these documents that there are, ordered by id."""
 
+    async def read_whole(self, document_id: str) -> tuple[Document, Contents | None] | None:
+        """A document, searchable or not, and its contents if some were published, both of one moment."""
+
     async def put_names(self, document_id: str, names: Sequence[Name]) -> Document | None:
         """Give a document these names and nothing else, whatever is being published meanwhile; its
         record, or None when there is none."""

@@ -8,6 +8,7 @@ import numpy as np
 from pymongo import ReplaceOne
 
 from database.documents import Chunk, Contents, Document, Page, Vector, Window
+from database.errors import StoreError
 from database.stores import mongo_rows as rows
 from database.stores.mongo_client import Connection
 from database.stores.mongo_rows import Row, Shelf
@@ -97,6 +98,23 @@ class ContentsRows:
             if not any(row["document_id"] in releases and row["chunk_id"] not in chunks for row in found):
                 break  # otherwise a document was replaced between the two reads
         return [chunks[chunk_id] for chunk_id in chunk_ids if chunk_id in chunks]
+
+    async def read_whole(self, document_id: str) -> tuple[Document, Contents | None] | None:
+        """A record and its contents, of one moment."""
+        for _ in range(TRIES):
+            query = {"_id": document_id}
+            found = await self._connection.find("documents", query)
+            if not found:
+                return None
+            document, release = rows.read_document(found[0], self._shelf), found[0].get(self._shelf.name("release"))
+            if not release or not document.whole:
+                return document, None
+            held = [await self._connection.find(name, {"release": release}) for name in self.names]
+            contents = rows.read_contents(*held)
+            again = await self._connection.find("documents", query)
+            if again == found:
+                return document, contents
+        raise StoreError(f"The document {document_id} changes all the time. Try again when no load is running.")
 
     async def read_vectors(self, document_id: str) -> dict[str, Vector]:
         """Vectors of a document by their windows' texts."""

@@ -145,6 +145,7 @@ def window_metadata(document: Document, contents: Contents) -> list[Row]:
             "grams": window.grams,
             **_page_fields(of_pages.pop(window.page, None)),
             "added_at": document.added_at,
+            "ordinal": number,
             "last": number == last,
             "embedded": embedded,
         }
@@ -175,6 +176,22 @@ def read_window(row: Mapping[str, Any]) -> Window:
         text=row["text"],
         words=row["words"],
         grams=row["grams"],
+    )
+
+
+def read_contents(pages: Sequence[Row], chunks: Sequence[Row], windows: Sequence[Row]) -> Contents:
+    """What rows of one release hold, in the order it was published in."""
+    own = sorted(map(read_chunk, chunks), key=lambda chunk: chunk.ordinal)
+    places = {chunk.id: place for place, chunk in enumerate(own)}
+    # Rows of older versions do not say where they stood among those of their chunk; the page's first has its terms.
+    ordered = sorted(windows, key=lambda w: (places[w["chunk_id"]], w.get("ordinal", 0), "page_words" not in w))
+    embedded = bool(ordered) and all("embedding" in row for row in ordered)
+    return Contents(
+        sorted(map(read_page, pages), key=lambda page: page.number),
+        own,
+        [read_window(row) for row in ordered],
+        np.asarray([row["embedding"] for row in ordered], np.float32) if embedded else None,
+        [PageTerms(r["page"], r["page_words"], r["page_grams"], r["heads"]) for r in ordered if "page_words" in r],
     )
 
 

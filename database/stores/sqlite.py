@@ -100,6 +100,10 @@ class SqliteStore:
         """Some records, by id."""
         return await self.run(self.file.read_documents, document_ids)
 
+    async def read_whole(self, document_id: str) -> tuple[Document, Contents | None] | None:
+        """A record and its contents, of one moment."""
+        return await self.run(self.file.read_whole, document_id)
+
     async def put_document(self, document: Document) -> None:
         """Write a record alone."""
         await self.run(self.file.put_document, document)

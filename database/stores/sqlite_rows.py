@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 from pydantic import TypeAdapter
 
-from database.documents import Chunk, Contents, Document, IndexRecord, Page, Window
+from database.documents import Chunk, Contents, Document, IndexRecord, Page, PageTerms, Window
 from database.errors import GenerationGone, StoreError
 
 DOCUMENT, RECORD, PAGE, CHUNK = TypeAdapter(Document), TypeAdapter(IndexRecord), TypeAdapter(Page), TypeAdapter(Chunk)
@@ -97,6 +97,12 @@ def touch(db: sqlite3.Connection) -> None:
     )
 
 
+def read_stamp(db: sqlite3.Connection) -> int:
+    """The stamp of the open transaction's moment; 0 in a fresh file."""
+    row = db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
+    return int(row[0]) if row else 0
+
+
 def put_record(db: sqlite3.Connection, document: Document) -> None:
     """Write a record under a new stamp."""
     touch(db)
@@ -113,6 +119,37 @@ def delete_contents(db: sqlite3.Connection, document_id: str, prefix: str = "") 
     for table in ("pages", "chunks"):
         db.execute(f"DELETE FROM {prefix}{table} WHERE document_id = ?", (document_id,))
     return db.execute(f"DELETE FROM {prefix}windows WHERE document_id = ?", (document_id,)).rowcount
+
+
+def read_contents(db: sqlite3.Connection, document: Document) -> Contents | None:
+    """What was published of a document, in its order; None when nothing was."""
+    own = {"id": document.id, "version": document.version}
+    if not db.execute(
+        "SELECT 1 FROM documents WHERE id = :id AND contents = :version AND version <> ''", own
+    ).fetchone():
+        return None
+    pages = db.execute("SELECT record FROM pages WHERE document_id = :id ORDER BY number", own)
+    chunks = db.execute("SELECT record FROM chunks WHERE document_id = :id ORDER BY rowid", own)
+    rows = db.execute(
+        "SELECT w.id, w.chunk_id, w.document_id, w.page, w.language, w.text, f.terms, g.terms, w.vector FROM windows w "
+        "JOIN words f ON f.rowid = w.rowid JOIN grams g ON g.rowid = w.rowid WHERE document_id = :id ORDER BY w.rowid",
+        own,
+    ).fetchall()
+    terms = db.execute(
+        "SELECT w.page, p.terms, g.terms, h.terms FROM windows w JOIN page_words p ON p.rowid = w.rowid "
+        "JOIN page_grams g ON g.rowid = w.rowid JOIN heads h ON h.rowid = w.rowid WHERE document_id = :id "
+        "ORDER BY w.rowid",
+        own,
+    )
+    embedded = bool(rows) and all(row[-1] for row in rows)
+    vectors = np.frombuffer(b"".join(row[-1] for row in rows), np.float32).reshape(len(rows), -1) if embedded else None
+    return Contents(
+        [PAGE.validate_json(row[0]) for row in pages],
+        [CHUNK.validate_json(row[0]) for row in chunks],
+        [Window(*row[:-1]) for row in rows],
+        vectors,
+        [PageTerms(*row) for row in terms],
+    )
 
 
 def check_vectors(db: sqlite3.Connection, contents: Contents, prefix: str = "") -> None:
