@@ -27,7 +27,7 @@ SAY_OFFLINE = { echo "Fetching the Python packages failed; the lines above say w
 	echo "This needs the internet once. Behind a proxy set HTTPS_PROXY; then type the same command again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load test check bench lock clean
+.PHONY: help install run load test check bench soak lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ check: install $(DONE)/dev ## Format, lint and types
 
 bench: install $(DONE)/dev ## Measure loading, search and streaming on this machine
 	@$(PY) -m tests.bench
+
+soak: install $(DONE)/dev ## Hold 500 clients for SOAK_MINUTES (10); fails when something leaks
+	@$(PY) -m tests.bench.soak
 
 lock: $(DONE)/dev ## Compile requirements*.in to pinned versions with hashes
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements.txt requirements.in

@@ -9,21 +9,12 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from database.settings import ROOT
 from tests.bench.loading import measure_loading
-from tests.bench.rows import Row
 from tests.bench.searching import measure_searching
 from tests.bench.streaming import measure_streaming
-
-
-def print_rows(console: Console, title: str, rows: list[Row]) -> None:
-    """One part of the report."""
-    table = Table("what", "measured", "baseline", "ratio", title=title, title_justify="left")
-    for row in rows:
-        table.add_row(row.what, row.measured, row.baseline, row.ratio)
-    console.print(table)
+from tests.bench.table import print_rows
 
 
 async def main() -> None:

@@ -42,7 +42,7 @@ async def _measure_delay(session: aiohttp.ClientSession, settings: dict[str, str
     with ExitStack() as stack:
         async with FakeOllama() as fake:
             started = time.perf_counter()
-            url, server = _start(stack, [sys.executable, "-m", "app"], settings | {"OLLAMA_HOST": fake.url})
+            url, server = start_program(stack, [sys.executable, "-m", "app"], settings | {"OLLAMA_HOST": fake.url})
             up_s = time.perf_counter() - started
             await _ask_acervo(session, url)
             idle = _memory("the first question", server)
@@ -69,8 +69,8 @@ async def _compare(session: aiohttp.ClientSession, settings: dict[str, str], rat
     `rate` tokens a second (0: as fast as they are read)."""
     with ExitStack() as stack:
         fake = [sys.executable, "-m", "tests.fakes.ollama", "--tokens", str(TOKENS), "--rate", str(rate)]
-        model_url, _ = _start(stack, fake, {})
-        url, server = _start(stack, [sys.executable, "-m", "app"], settings | {"OLLAMA_HOST": model_url})
+        model_url, _ = start_program(stack, fake, {})
+        url, server = start_program(stack, [sys.executable, "-m", "app"], settings | {"OLLAMA_HOST": model_url})
         await _ask_acervo(session, url)
         rows = [await _compare_for(session, url, model_url, rate, clients) for clients in (1, CLIENTS)]
         return [*rows, _memory(f"{CLIENTS} clients", server)]
@@ -138,7 +138,7 @@ async def _read(session: aiohttp.ClientSession, url: str, body: dict[str, object
     return len(lines)
 
 
-def _start(stack: ExitStack, command: list[str], settings: dict[str, str]) -> tuple[str, psutil.Process]:
+def start_program(stack: ExitStack, command: list[str], settings: dict[str, str]) -> tuple[str, psutil.Process]:
     """Start a server that prints its address; it is ended with `stack`."""
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=subprocess.PIPE, text=True)
     stack.callback(process.wait)
