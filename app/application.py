@@ -9,7 +9,7 @@ import aiohttp_cors
 from aiohttp import web
 
 from app.engine import Engine
-from app.handlers import chat, documents, feedback, health, jobs, metrics, models, topics, uploads
+from app.handlers import chat, documents, feedback, health, jobs, metrics, models, openapi, topics, uploads
 from app.handlers.page import add_page_routes
 from app.images import PageImages
 from app.keys import (
@@ -79,6 +79,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(r"/jobs/{id:\w{1,64}}/retry", jobs.retry_job)
     app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/file", documents.get_file)
     app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/pages/{number:\d{1,6}}.png", documents.get_page_image)
+    app.router.add_get("/openapi.json", openapi.get_openapi)
     add_page_routes(app)
 
 

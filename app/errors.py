@@ -5,6 +5,7 @@ AcervoError
 ├── ForbiddenOrigin      403  a page of another origin asked
 ├── NotFound             404  no such route, document or page
 ├── Conflict             409  not in the state that it is in now
+├── NoSuchPart           416  a file has no such part
 ├── TooSlow              408  the body did not arrive within BODY_TIMEOUT_S
 ├── Stopping             503  the server is being stopped
 ├── TooBusy              503  as many answers as MAX_ANSWERS are being written
@@ -41,6 +42,12 @@ class Conflict(AcervoError):
     """What is asked for does not go with the state of things."""
 
     status = 409
+
+
+class NoSuchPart(AcervoError):
+    """The Range of a request names no part of the file."""
+
+    status = 416
 
 
 class TooManyFiles(ReadError):

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from app.errors import BadRequest, NotFound
+from app.errors import BadRequest, NoSuchPart, NotFound
 from app.keys import ENGINE, IMAGES
 from app.library import UPLOADS
 from database.documents import Box, Document
@@ -59,7 +59,9 @@ def describe(document: Document) -> dict[str, Any]:
 async def get_file(request: web.Request) -> web.StreamResponse:
     """The original PDF, to be shown in the browser."""
     document = await _find_document(request)
-    response = web.FileResponse(await _find_original(request, document))
+    original = await _find_original(request, document)
+    _check_range(request, document.size)
+    response = web.FileResponse(original)
     response.content_type = "application/pdf"
     # RFC 8187: a percent-encoded plain filename would be taken at its word by some browsers.
     name = quote(document.name, safe="", errors="replace")
@@ -79,6 +81,16 @@ async def get_page_image(request: web.Request) -> web.Response:
     image = await request.app[IMAGES].draw(await _find_original(request, document), number, boxes, zoom)
     # The address names the bytes of the document, so what it shows only changes with the chunks.
     return web.Response(body=image, content_type="image/png", headers={hdrs.CACHE_CONTROL: "private, max-age=3600"})
+
+
+def _check_range(request: web.Request, size: int) -> None:
+    """Refuse what the file's own response would refuse without a word."""
+    try:
+        asked = request.http_range
+    except ValueError:
+        raise NoSuchPart("Range is not understood; send one such as bytes=0-99.") from None
+    if asked.start is not None and asked.start >= size:
+        raise NoSuchPart(f"The file has {size} bytes; there is none from {asked.start} on.")
 
 
 def _read_zoom(text: str) -> float:

@@ -1,4 +1,5 @@
-"""Serves the chat page: a fixed table of files, read and compressed once when the server starts.
+"""Serves the chat page, and `/docs` with the interface for people: a fixed table of files, read and compressed once
+when the server starts.
 
 Nothing outside the table can be asked for, so there is no path to check. Libraries that are not
 installed are left out of it; the page then shows answers as plain text.
@@ -34,6 +35,7 @@ CONTENT_TYPES: Mapping[str, str] = {
 }
 
 ENTRY = "/js/app.js"
+FOLDERS = ("css", "js", "lib", "docs")
 STRIPPED = (".js", ".css")
 """Of our own files; libraries come minified."""
 
@@ -54,7 +56,7 @@ FILES = web.AppKey("page_files", Mapping[str, PageFile])
 def add_page_routes(app: web.Application) -> None:
     """Serve the page at `/` and its files beside it. They are read when the server starts."""
     app.on_startup.append(_load_at_startup)
-    for path in ("/", "/app.css", "/favicon.svg", "/css/{name:.+}", "/js/{name:.+}", "/lib/{name:.+}"):
+    for path in ("/", "/docs", "/app.css", "/favicon.svg", *(f"/{folder}/{{name:.+}}" for folder in FOLDERS)):
         app.router.add_get(path, serve_file)
 
 
@@ -91,6 +93,9 @@ def _list_files(folder: Path) -> Iterator[tuple[str, Path]]:
     yield "/favicon.svg", folder / "favicon.svg"
     for path in sorted([*(folder / "css").rglob("*.css"), *(folder / "js").rglob("*.js")]):
         yield f"/{path.relative_to(folder).as_posix()}", path
+    yield "/docs", folder / "docs" / "index.html"
+    for name in ("docs.css", "docs.js"):
+        yield f"/docs/{name}", folder / "docs" / name
     for address, library in LIBRARIES.items():
         yield address, folder / "node_modules" / library
 
