@@ -109,13 +109,13 @@ class Archive:
     def check(self, kind: str, version: int, allowed: re.Pattern[str]) -> Self:
         """Look at every byte once; nothing is used before. Raises `ArchiveError`."""
         with self._reading():
-            for info in self._zip.infolist():
-                self._check_member(info, allowed)
             self.about = json.loads(self._read_small(ABOUT, MAX_ABOUT))
             if self.about["format"] != kind:
                 raise ArchiveError(f"{self.path} is of the kind {self.about['format']}; {kind} is needed here.")
             if self.about["version"] > version:
                 raise ArchiveError(f"{self.path} was made by a newer version of Acervo. Update this one first.")
+            for info in self._zip.infolist():
+                self._check_member(info, allowed)
             self._sums = {
                 str(k): (int(v[0]), str(v[1])) for k, v in json.loads(self._read_small(SUMS, MAX_SUMS)).items()
             }
@@ -134,7 +134,7 @@ class Archive:
         self._infos[info.filename] = info
 
     def _read_small(self, name: str, most: int) -> bytes:
-        with self._zip.open(self._infos[name]) as member:
+        with self._zip.open(name) as member:
             data = member.read(most + 1)
         if len(data) > most:
             raise ArchiveError(f"{self.path}: {name} is larger than it can be.")
@@ -194,7 +194,8 @@ def open_archive(path: Path, kind: str, version: int, allowed: re.Pattern[str], 
 
 
 def require_room(folder: Path, size: int) -> None:
-    """Raise `AcervoError` where `size` bytes do not fit."""
+    """Make a folder. Raises `AcervoError` where `size` bytes do not fit into it."""
+    folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if size > free:
         raise AcervoError(f"{size >> 20} MB are needed in {folder}, {free >> 20} MB are free.")

@@ -116,15 +116,15 @@ def restore(settings: IndexSettings, path: Path, force: bool = False) -> Carried
             f"{settings.data_dir} holds an index already. Restore into another folder (DATA_DIR=…), or add --force "
             "to replace everything in it."
         )
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with open_archive(path, FORMAT, VERSION, MEMBERS, INDEX) as archive, _scratch(settings.data_dir) as scratch:
+    originals = Originals(settings.data_dir / "files")
+    with open_archive(path, FORMAT, VERSION, MEMBERS, INDEX) as archive:
         require_room(settings.data_dir, sum(map(archive.size, archive.names)) + archive.size(INDEX))
-        archive.copy(INDEX, scratch / INDEX)
-        documents = _check_index(scratch / INDEX, path)
-        originals = Originals(settings.data_dir / "files")
-        kept = _restore_originals(archive, originals, documents)
-        with _telling(index):
-            _replace_index(scratch / INDEX, index)
+        with _scratch(settings.data_dir) as scratch:
+            archive.copy(INDEX, scratch / INDEX)
+            documents = _check_index(scratch / INDEX, path)
+            kept = _restore_originals(archive, originals, documents)
+            with _telling(index):
+                _replace_index(scratch / INDEX, index)
         originals.drop_others(documents)
     return Carried(len(documents), len(kept), sorted(documents - kept))
 

@@ -36,13 +36,14 @@ from tests.store_documents import (
     window_ids,
 )
 from tests.views_contract import ViewsContract
+from tests.wholes_contract import WholesContract
 
 OpenStore = Callable[[], Awaitable[Store]]
 
 ODD_TEXT = "Ação “é” ﬁm\u2028segunda linha\u2029 \U0001f600 \x0b fim\r\n"
 
 
-class StoreContract(RecordsContract, GenerationsContract, ViewsContract, CollectionsContract):
+class StoreContract(RecordsContract, GenerationsContract, ViewsContract, CollectionsContract, WholesContract):
     """Inherit it and provide the fixture `open_store`: a function that gives a new, opened store
     object on the same data at each call, and whose stores are closed (and data dropped) after the test."""
 
