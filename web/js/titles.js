@@ -2,9 +2,9 @@
 
 export const MAX_TITLE = 80;
 
-/** The first question, or its beginning up to a whole word, on one line. */
-export function makeTitle(question) {
-  const line = question.replace(/\s+/g, " ").trim();
+/** A question or a name, or its beginning up to a whole word, on one line. */
+export function makeTitle(text) {
+  const line = text.replace(/\s+/g, " ").trim();
   const characters = [...line];
   if (characters.length <= MAX_TITLE) return line;
   const start = characters.slice(0, MAX_TITLE - 1).join("");

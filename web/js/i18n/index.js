@@ -6,6 +6,9 @@ import { countDays } from "../titles.js";
 export const LANGUAGES = { "pt-BR": "Português", en: "English", es: "Español", fr: "Français" };
 
 const REMEMBERED = "acervo.language";
+/** Characters that turn what follows them, and letters that run from right to left. */
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/g;
+const LEFTWARDS = /[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
 let words = {};
 let wanted = "";
@@ -40,13 +43,23 @@ export function currentLanguage() {
 }
 
 /**
- * The words for `key`, `{name}` replaced by `values.name` (numbers as the language writes them).
+ * The words for `key`, `{name}` replaced by `values.name`: numbers as the language writes them, texts so that
+ * they cannot turn the words around them.
  * An entry with plural forms is chosen by `values.n`.
  */
 export function t(key, values = {}) {
   const entry = words[key];
   const text = typeof entry === "string" ? entry : (entry[plurals.select(values.n)] ?? entry.other);
   return text.replace(/\{(\w+)\}/g, (_, name) => formatValue(values[name]));
+}
+
+/**
+ * `text` from elsewhere so that it can stand among words of the page's without turning them around. An element does
+ * not do that: what is opened in its text and left open ends with the element instead of it.
+ */
+export function isolate(text) {
+  const straight = text.replace(TURNING, "");
+  return LEFTWARDS.test(straight) ? `\u2068${straight}\u2069` : straight;
 }
 
 /** A number as the language writes it. */
@@ -86,7 +99,7 @@ export function formatLanguage(code) {
 }
 
 function formatValue(value) {
-  return typeof value === "number" ? formatNumber(value) : String(value);
+  return typeof value === "number" ? formatNumber(value) : isolate(String(value));
 }
 
 function matchLanguage(wanted) {

@@ -56,7 +56,7 @@ export function createAnswer(page, turn) {
 
 /** The text itself. An answer that is asked for again begins with an empty one. */
 function createBody(page, turn, open) {
-  const element = h("div", { class: "answer", onclick: (event) => onChipClick(event, open) });
+  const element = h("div", { class: "answer", dir: "auto", onclick: (event) => onChipClick(event, open) });
   const hooks = {
     countSources: () => turn.answer.value.sources.length,
     decorate: (nodes) => labelChips(nodes, turn.answer.value.sources),

@@ -1,7 +1,7 @@
 /** One loaded document: what it is, how far it is read, and the buttons for it. */
 
 import { fileAddress } from "../api/server.js";
-import { formatBytes, formatDate, formatLanguage, t } from "../i18n/index.js";
+import { formatBytes, formatDate, formatLanguage, isolate, t } from "../i18n/index.js";
 import { addsToName } from "../store.js";
 import { h, iconButton } from "./dom.js";
 
@@ -44,7 +44,7 @@ function describe(entry) {
 }
 
 function describeState({ state, reason, chunks }) {
-  if (state === "failed") return h("p", { class: "reason" }, `${t("documents.state.failed")}: ${reason}`);
+  if (state === "failed") return h("p", { class: "reason" }, `${t("documents.state.failed")}: ${isolate(reason)}`);
   if (state !== "ready") return h("p", { class: "state" }, t(`documents.state.${state}`));
   return chunks === 0 ? h("p", { class: "reason" }, t("refusal.noText")) : null;
 }

@@ -1,6 +1,7 @@
 /** What was deleted can be brought back for a while: a line with a button for each, counting down. */
 
 import { t } from "../i18n/index.js";
+import { makeTitle } from "../titles.js";
 import { createRows } from "./documents-rows.js";
 import { h, iconButton } from "./dom.js";
 
@@ -50,7 +51,7 @@ function createToast(collection) {
     element: h("div", { class: "toast" }, words, undo, close),
     update(entry) {
       shown = entry;
-      const text = t(describe(entry), { name: entry.document.name });
+      const text = t(describe(entry), { name: makeTitle(entry.document.name) });
       if (words.textContent !== text) words.textContent = text;
       left.textContent = String(Math.ceil((entry.until - Date.now()) / 1000));
     },

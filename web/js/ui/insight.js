@@ -1,6 +1,6 @@
 /** The fold-out under an answer: what was searched, what the model was given, how long it took, and where. */
 
-import { formatNumber, t } from "../i18n/index.js";
+import { formatNumber, isolate, t } from "../i18n/index.js";
 import { findCited } from "../render/citations.js";
 import { isOver } from "../store.js";
 import { h } from "./dom.js";
@@ -54,7 +54,7 @@ function fact(key, ...content) {
 
 function describeQuery(page, turn) {
   const { query, rewrittenBy } = turn.answer.value;
-  const words = h("p", {}, `“${query || turn.question}”`);
+  const words = h("p", {}, `“${isolate(query || turn.question)}”`);
   if (!rewrittenBy) return [words];
   const again = () => page.conversation.edit(turn, turn.question, { rewrite: false });
   return [
@@ -124,7 +124,7 @@ function row({ n, name, page, score }, fate) {
     "tr",
     { class: fate.split(".").at(-1) },
     h("td", {}, n ? String(n) : "–"),
-    h("td", {}, `${name}, ${t("sources.page", { page })}`),
+    h("td", {}, `${isolate(name)}, ${t("sources.page", { page })}`),
     h("td", {}, words),
     h("td", {}, t(fate)),
   );

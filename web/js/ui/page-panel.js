@@ -76,7 +76,7 @@ function describe(page, shown, view) {
       h("span", { class: "panel-tools" }, view.zoomButtons, openLink(source, view)),
       iconButton("close", t("panel.close"), page.hideSource),
     ),
-    h("h2", { id: "panel-title", class: "panel-title" }, h("span", { class: "number" }, String(source.n)), source.name),
+    h("h2", { id: "panel-title", class: "panel-title" }, h("span", { class: "number" }, String(source.n)), h("bdi", {}, source.name)),
     addsToName(source) ? h("p", { class: "panel-where" }, source.title) : "",
     ...view.elements,
     h(
@@ -103,7 +103,7 @@ function openLink(source, view) {
 
 /** The passage's own text, read as the Markdown that it is. */
 function passage(libraries, text) {
-  const quote = h("blockquote", { class: "answer" });
+  const quote = h("blockquote", { class: "answer", dir: "auto" });
   createAnswerView(libraries, quote, { countSources: () => 0, decorate() {} }).finish(text);
   return quote;
 }
