@@ -17,6 +17,7 @@ from database.errors import StoreError
 from database.settings import ROOT
 from database.stores.matrix import VectorMatrix, VectorRows
 from database.stores.sqlite import THREADS, SqliteStore
+from database.stores.sqlite_search import LARGE
 from tests.store_documents import (
     RECORD,
     ask,
@@ -77,15 +78,18 @@ async def test_writes_of_another_process_are_noticed(path: Path) -> None:
         await store.aclose()
 
 
-async def test_many_searches_while_others_publish(path: Path) -> None:
-    """Every answer is of one moment: all windows of one version of each document, in every view."""
+@pytest.mark.parametrize("others", [0, LARGE])
+async def test_many_searches_while_others_publish(path: Path, others: int) -> None:
+    """Every answer is of one moment: all windows of one version of each document, in every view. In a
+    large index two threads search for one answer."""
     versions = {v: [make_document(k, [f"gato {v} {i}" for i in range(30)], v) for k in "abc"] for v in ("v1", "v2")}
     wholes = {k: [window_ids(versions[v][n][1]) for v in versions] for n, k in enumerate("abc")}
     store, writer = SqliteStore(path), SqliteStore(path)
     await store.open()
     await writer.open()
-    await publish(store, *versions["v1"])
-    query = ask("gato", vector=unit_vectors("q", 1)[0], grams=("gato",), limit=500)
+    unasked = make_document("others", ["pato"] * others)
+    await publish(store, unasked, *versions["v1"])
+    query = ask("gato", vector=unit_vectors("q", 1)[0], grams=("gato",), limit=500 + others)
     publishing = True
 
     async def write() -> None:
@@ -100,6 +104,7 @@ async def test_many_searches_while_others_publish(path: Path) -> None:
         while publishing or not count:
             found = await store.search(query)
             vector, words, grams = set(ids(found.vector)), set(ids(found.words)), set(ids(found.grams))
+            vector -= window_ids(unasked[1])
             assert vector == words == grams
             for whole in wholes.values():
                 assert [vector & one for one in whole if vector & one] in ([whole[0]], [whole[1]])

@@ -41,10 +41,11 @@ from database.stores.sqlite_rows import (
     read_contents,
     read_meta,
     read_sample,
+    read_stamp,
     require_generation,
     touch,
 )
-from database.stores.sqlite_search import search_views
+from database.stores.sqlite_search import Helper, search_views
 
 SNAPSHOT_TRIES = 5
 """How often a search looks for a moment that is no older than the matrix."""
@@ -57,6 +58,7 @@ class IndexFile:
         self.path = path
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._helper = Helper(lambda: self._db)
         self._writing, self._refreshing = threading.Lock(), threading.Lock()
         self._matrix, self._stamps, self._version = VectorMatrix({}), dict[str, int](), -1
 
@@ -74,6 +76,7 @@ class IndexFile:
 
     def close(self) -> None:
         """Close the connections of all threads; none of them may be in use."""
+        self._helper.close()
         while self._connections:
             self._connections.pop().close()
 
@@ -185,7 +188,7 @@ class IndexFile:
                 require_generation(self._db, query.generation)
                 matrix = self._matrix_of_now(rewind=not tries_left)
                 if matrix is not None:
-                    return search_views(self._db, matrix, query)
+                    return search_views(self._db, matrix, query, self._helper)
             finally:
                 self._db.execute("COMMIT")
         raise AssertionError("the last try takes whatever the file says")
@@ -209,8 +212,7 @@ class IndexFile:
         somebody has put a backup in its place.
         """
         with self._refreshing:
-            row = self._db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
-            stamp = int(row[0]) if row else 0
+            stamp = read_stamp(self._db)
             if rewind and stamp < self._version:
                 self._stamps, self._version = {}, -1
             if stamp > self._version:

@@ -1,13 +1,22 @@
 """The views of the embedded store: what each finds, and what filters leave of it."""
 
 import json
+import os
 import sqlite3
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from database.documents import Candidate, Candidates, Filters, SearchQuery
 from database.errors import StoreError
 from database.stores.matrix import VectorMatrix
-from database.stores.sqlite_rows import SEEN, TERMS_OF
+from database.stores.sqlite_rows import SEEN, TERMS_OF, read_stamp
+
+Found = dict[str, list[Candidate]]
+HELPED = ("words", "grams", "heads")
+"""Half of the time of a search, the vectors counted with the other half."""
+LARGE = 10_000
+"""Windows from which on two threads are faster than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +65,49 @@ def _choose_documents(db: sqlite3.Connection, filters: Filters) -> tuple[str, ..
     return tuple(row[0] for row in db.execute(f"SELECT id FROM documents WHERE {where} ORDER BY id", [*asked.values()]))
 
 
-def search_views(db: sqlite3.Connection, matrix: VectorMatrix, query: SearchQuery) -> Candidates:
-    """What each view finds, all of the moment of the open transaction."""
+def search_views(db: sqlite3.Connection, matrix: VectorMatrix, query: SearchQuery, helper: "Helper") -> Candidates:
+    """What each view finds, all of the moment of the open transaction. In a large index `helper` does half of it."""
     scope = read_scope(db, query.filters)
-    found = {view: _search_terms(db, view, query, scope) for view in TERMS_OF}
-    return Candidates(vector=_search_vectors(matrix, query, scope), **found)
+    helped = helper.start(db, query, scope) if len(matrix.ids) >= LARGE else None
+    mine = [view for view in TERMS_OF if helped is None or view not in HELPED]
+    found = {"vector": search_vectors(matrix, query, scope)} | search_terms(db, mine, query, scope)
+    if helped is not None:
+        found |= helper.finish(helped) or search_terms(db, HELPED, query, scope)
+    return Candidates(**found)
+
+
+class Helper:
+    """Threads with connections of their own that search some of the views while another thread searches the rest."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]):
+        """`connect` gives the connection of the thread that calls it."""
+        self._connect = connect
+        self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="views")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def start(self, db: sqlite3.Connection, query: SearchQuery, scope: Scope) -> "Future[Found | None]":
+        """Begin, at the moment of the transaction that is open on `db`."""
+        return self._pool.submit(self._search, read_stamp(db), query, scope)
+
+    def finish(self, helped: "Future[Found | None]") -> Found | None:
+        """What was found; None when no thread was free, or something was written since `start`."""
+        return None if helped.cancel() else helped.result()
+
+    def _search(self, stamp: int, query: SearchQuery, scope: Scope) -> Found | None:
+        db = self._connect()
+        db.execute("BEGIN")
+        try:
+            return search_terms(db, HELPED, query, scope) if read_stamp(db) == stamp else None
+        finally:
+            db.execute("COMMIT")
+
+
+def search_terms(db: sqlite3.Connection, views: Iterable[str], query: SearchQuery, scope: Scope) -> Found:
+    """What these views of words and grams find."""
+    return {view: _search_terms(db, view, query, scope) for view in views}
 
 
 def _search_terms(db: sqlite3.Connection, view: str, query: SearchQuery, scope: Scope) -> list[Candidate]:
@@ -79,7 +126,7 @@ def _search_terms(db: sqlite3.Connection, view: str, query: SearchQuery, scope: 
     return sorted((Candidate(*row) for row in rows), key=lambda c: (-c.score, c.window_id))
 
 
-def _search_vectors(matrix: VectorMatrix, query: SearchQuery, scope: Scope) -> list[Candidate]:
+def search_vectors(matrix: VectorMatrix, query: SearchQuery, scope: Scope) -> list[Candidate]:
     """The best windows by cosine, ties by id."""
     if query.vector is None:
         return []
