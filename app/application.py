@@ -8,13 +8,30 @@ from typing import Any
 import aiohttp_cors
 from aiohttp import web
 
+from app.access.gate import Gate
+from app.access.policy import check_policy
 from app.engine import Engine
-from app.handlers import chat, documents, feedback, health, jobs, metrics, models, openapi, topics, uploads
+from app.handlers import (
+    chat,
+    documents,
+    feedback,
+    health,
+    jobs,
+    login,
+    me,
+    metrics,
+    models,
+    openapi,
+    topics,
+    uploads,
+    users,
+)
 from app.handlers.page import add_page_routes
 from app.images import PageImages
 from app.keys import (
     ANSWERS,
     ENGINE,
+    GATE,
     IMAGES,
     LIBRARY,
     METRICS,
@@ -51,6 +68,7 @@ def make_app(settings: ServerSettings, *, gemini_channel: Any = None) -> web.App
     setup_middlewares(app)
     add_routes(app)
     allow_origins(app, settings)
+    check_policy(app)
     app.cleanup_ctx.append(lambda app: run_engine(app, gemini_channel))
     app.cleanup_ctx.append(run_queue)
     app.on_shutdown.append(chat.stop_answers)
@@ -63,6 +81,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/gemini", chat.post_gemini)
     app.router.add_get("/health", health.get_health)
     app.router.add_get("/ready", health.get_ready)
+    add_access_routes(app)
     app.router.add_get("/metrics", metrics.get_metrics)
     app.router.add_get("/models", models.list_models)
     app.router.add_get("/topics", topics.list_topics)
@@ -83,10 +102,27 @@ def add_routes(app: web.Application) -> None:
     add_page_routes(app)
 
 
+def add_access_routes(app: web.Application) -> None:
+    """What lets people in, and what they see of themselves."""
+    app.router.add_post("/login", login.post_login)
+    app.router.add_post("/logout", login.post_logout)
+    app.router.add_get("/me", me.get_me)
+    app.router.add_patch("/me", me.patch_me)
+    app.router.add_get("/me/keys", me.list_keys)
+    app.router.add_post("/me/keys", me.post_key)
+    app.router.add_delete(r"/me/keys/{id:\w{1,64}}", me.delete_key)
+    app.router.add_get("/me/sessions", me.list_sessions)
+    app.router.add_delete(r"/me/sessions/{id:[0-9a-f]{64}}", me.delete_session)
+    app.router.add_get("/users", users.list_users)
+    app.router.add_post("/users", users.post_user)
+    app.router.add_patch(r"/users/{name:[^/]{1,200}}", users.patch_user)
+    app.router.add_delete(r"/users/{name:[^/]{1,200}}", users.delete_user)
+
+
 def allow_origins(app: web.Application, settings: ServerSettings) -> None:
     """Let pages of CORS_ORIGINS read the answers of the two chat routes."""
     options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
-        allow_headers=("Content-Type",), allow_methods=("POST", "GET")
+        allow_headers=("Content-Type", "Authorization"), allow_methods=("POST", "GET")
     )
     cors = aiohttp_cors.setup(app, defaults={origin: options for origin in settings.origins})
     for resource in list(app.router.resources()):
@@ -99,6 +135,7 @@ def allow_origins(app: web.Application, settings: ServerSettings) -> None:
 async def run_engine(app: web.Application, gemini_channel: Any) -> AsyncIterator[None]:
     """The engine, for as long as the server runs."""
     app[ENGINE] = engine = Engine(app[SETTINGS], gemini_channel=gemini_channel)
+    app[GATE] = Gate(app[SETTINGS], engine.store, engine.open_store)
     # In the background: a store that is away must not keep the server from telling so.
     warming = asyncio.create_task(engine.warm_up())
     yield

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from app.access.principal import PRINCIPAL
 from app.logs import JsonFormatter, Redactor
 from app.settings import ServerSettings
 from database.errors import SettingsError
@@ -41,6 +42,8 @@ def audit(event: AuditEvent, request: web.Request | None, **fields: Any) -> None
     told: dict[str, Any] = {"event": event}
     if request is not None:
         told |= {"address": request.remote or ""}
+        if PRINCIPAL in request and request[PRINCIPAL].name:
+            told |= {"user": request[PRINCIPAL].name}
     told |= fields
     # repr: nothing in it can look like another field or begin a line.
     text = " ".join(f"{name}={value!r}" for name, value in told.items() if name != "event")

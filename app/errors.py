@@ -2,11 +2,14 @@
 
 AcervoError
 ├── BadRequest           400  the body or a parameter is wrong
+├── Unauthorised         401  nobody knows who asks
+├── Forbidden            403  whoever asks may not
 ├── ForbiddenOrigin      403  a page of another origin asked
 ├── NotFound             404  no such route, document or page
 ├── Conflict             409  not in the state that it is in now
 ├── NoSuchPart           416  a file has no such part
 ├── TooSlow              408  the body did not arrive within BODY_TIMEOUT_S
+├── TooManyRequests      429  more attempts or questions than a limit allows
 ├── Stopping             503  the server is being stopped
 ├── TooBusy              503  as many answers as MAX_ANSWERS are being written
 ├── ReadError            422  (database.errors) an uploaded file is refused
@@ -24,6 +27,20 @@ class BadRequest(AcervoError):
     """The request's body, headers or parameters are wrong."""
 
     status = 400
+
+
+class Unauthorised(AcervoError):
+    """A login or a key is needed, or is wrong."""
+
+    status = 401
+    kind = "login"
+
+
+class Forbidden(AcervoError):
+    """Whoever asks may not do this."""
+
+    status = 403
+    kind = "forbidden"
 
 
 class ForbiddenOrigin(AcervoError):
@@ -62,6 +79,17 @@ class TooSlow(AcervoError):
     """The client did not send its request in time."""
 
     status = 408
+
+
+class TooManyRequests(AcervoError):
+    """Somebody tries too often."""
+
+    status = 429
+    kind = "too_often"
+
+    def __init__(self, message: str, retry_after_s: int):
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Stopping(AcervoError):

@@ -56,21 +56,28 @@ class Feedback(BaseModel):
         return self
 
 
-async def keep_feedback(store: Store, feedback: Feedback) -> str:
-    """Write, replace or take back a rating; its id, a new one where there is no entry to replace."""
-    if not feedback.rating:
-        await store.remove_record(KIND, feedback.id)
-        return feedback.id
-    data = feedback.model_dump(exclude={"id"})
+async def keep_feedback(store: Store, feedback: Feedback, user: str = "") -> str:
+    """Write, replace or take back a rating of `user`, whose alone they can be; its id, a new one where
+    there is no entry to replace."""
     known = await store.get_record(KIND, feedback.id) if feedback.id else None
+    if known and known.data.get("user", "") != user:
+        known = None
+    if not feedback.rating:
+        if known:
+            await store.remove_record(KIND, known.id)
+        return feedback.id
+    data = feedback.model_dump(exclude={"id"}) | ({"user": user} if user else {})
     entry = replace(known, data=data) if known else Record(KIND, make_id(), data, created_at=time.time())
     return (await store.put_record(entry)).id
 
 
-async def read_feedback(store: Store) -> AsyncGenerator[Mapping[str, Any]]:
-    """Every rating, the oldest first, each with its `id` and when it was first given."""
+async def read_feedback(store: Store, user: str | None = None) -> AsyncGenerator[Mapping[str, Any]]:
+    """Every rating, the oldest first, each with its `id` and when it was first given; those of `user`
+    alone if one is named."""
     after = ""
     while entries := await store.list_records(KIND, after=after, limit=AT_ONCE):
         for entry in entries:
+            if user is not None and entry.data.get("user", "") != user:
+                continue
             yield {"id": entry.id, "created_at": entry.created_at, **entry.data}
         after = entries[-1].id

@@ -17,7 +17,7 @@ from database.plan import UNFINISHED, exclude, join_names
 from database.readers import LimitFailure
 
 
-async def accept(library: Library, received: Received, collection: str = "") -> Job:
+async def accept(library: Library, received: Received, collection: str = "", user: str = "") -> Job:
     """The job of a file received for a collection. Raises `ReadError` where it can be told at once that it
     cannot be read.
 
@@ -37,11 +37,11 @@ async def accept(library: Library, received: Received, collection: str = "") -> 
             await library.store.put_names(document.id, document.names)
             # Nobody is told that the same bytes are in a collection that is none of theirs.
             told = any(name.collection == collection for name in known.names)
-            job = Job(document.id, received.name, document.size, collection=collection).of(document)
+            job = Job(document.id, received.name, document.size, collection=collection, user=user).of(document)
             return await library.jobs.add(job.change(state="done", duplicate=told))
         await asyncio.to_thread(library.ingester.originals.adopt, received.path, document.id)
         await _put(library, document, known)
-        return await _queue(library, document, collection, new=known is None)
+        return await _queue(library, document, collection, user, new=known is None)
 
 
 async def resume(library: Library, document: Document) -> None:
@@ -50,7 +50,7 @@ async def resume(library: Library, document: Document) -> None:
     if document.state not in UNFINISHED or not await asyncio.to_thread(kept.is_file):
         return
     if await library.jobs.find_open(document.id) is None:
-        await _queue(library, document, document.collection, new=False)
+        await _queue(library, document, document.collection, "", new=False)
 
 
 async def retry(library: Library, job_id: str) -> Job:
@@ -133,9 +133,9 @@ async def _put(library: Library, document: Document, known: Document | None) -> 
         await library.store.put_names(document.id, document.names)
 
 
-async def _queue(library: Library, document: Document, collection: str, new: bool) -> Job:
+async def _queue(library: Library, document: Document, collection: str, user: str, new: bool) -> Job:
     shown = document.within((collection,)) or document
-    job = Job(document.id, shown.name, document.size, new=new, collection=collection)
+    job = Job(document.id, shown.name, document.size, new=new, collection=collection, user=user)
     job = await library.jobs.add(job.of(document) if document.whole else job)
     library.wake()
     return job

@@ -44,6 +44,8 @@ class Job:
     """Somebody wants it stopped."""
     collection: str = ""
     """Of its document's name."""
+    user: str = ""
+    """Who sent it; empty where nobody logs in."""
     created_at: float = field(default_factory=time.time)
     updated_at: float = field(default_factory=time.time)
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from aiohttp import web
 
+from app.access.gate import Gate
+from app.access.principal import PRINCIPAL as PRINCIPAL
 from app.engine import Engine
 from app.images import PageImages
 from app.library import Library
@@ -13,6 +15,8 @@ from app.metrics import Metrics, Snapshot
 from app.queue import Queue
 from app.settings import ServerSettings
 
+GATE = web.AppKey("gate", Gate)
+"""What decides who asks."""
 SETTINGS = web.AppKey("settings", ServerSettings)
 ENGINE = web.AppKey("engine", Engine)
 LIBRARY = web.AppKey("library", Library)
@@ -22,8 +26,8 @@ UPLOADS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("uploads", set)
 IMAGES = web.AppKey("images", PageImages)
 ANSWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("answers", set)
 """The tasks that stream answers now."""
-TOPICS: web.AppKey[dict[frozenset[tuple[str, str]], list[dict[str, Any]]]] = web.AppKey("topics", dict)
-"""What was found for `GET /topics`, by the documents and versions in which it was looked for."""
+TOPICS: web.AppKey[dict[Any, list[dict[str, Any]]]] = web.AppKey("topics", dict)
+"""What was found for `GET /topics`, by the collections and documents in which it was looked for."""
 METRICS = web.AppKey("metrics", Metrics)
 SNAPSHOT: web.AppKey[Kept[Snapshot]] = web.AppKey("snapshot", Kept)
 """What `GET /metrics` has to ask for."""

@@ -1,4 +1,5 @@
-"""What holds for every request, in this order: headers, the id, numbers, errors to JSON, the host, the origin."""
+"""What holds for every request, in this order: headers, the client behind proxies, the id, numbers, errors to
+JSON, the host, the origin, who asks."""
 
 import logging
 import time
@@ -6,10 +7,13 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
+from app.access.check import check_access
+from app.access.origins import SAFE_METHODS, is_cross_origin
+from app.access.proxies import get_scheme, resolve_client
 from app.errors import BadRequest, ForbiddenOrigin, Stopping, TooBusy
 from app.keys import METRICS, SETTINGS
 from app.logs import HEADER, REQUEST_ID, take_request_id
-from app.security import choose_headers
+from app.security import HSTS, choose_headers
 from database.errors import AcervoError
 
 log = logging.getLogger(__name__)
@@ -17,18 +21,20 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CLIENT_LEFT = 499
 """What nginx made customary for a request whose client did not wait for the answer."""
-SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
 def setup_middlewares(app: web.Application) -> None:
     """Install all of it."""
     app.on_response_prepare.append(_add_security_headers)
-    app.middlewares.extend((name_request, count_request, errors_to_json, check_host, check_origin))
+    app.middlewares.extend((resolve_client, name_request, count_request))
+    app.middlewares.extend((errors_to_json, check_host, check_origin, check_access))
 
 
 async def _add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in choose_headers(response.content_type).items():
         response.headers.setdefault(name, value)
+    if get_scheme(request) == "https":
+        response.headers[hdrs.STRICT_TRANSPORT_SECURITY] = HSTS
     response.headers[HEADER] = REQUEST_ID.get()
 
 
@@ -108,12 +114,6 @@ async def check_host(request: web.Request, handler: Handler) -> web.StreamRespon
     if "*" not in allowed and name.strip("[]").lower() not in allowed:
         raise BadRequest(f"This server does not answer to the host name {name!r}. Add it to ALLOWED_HOSTS.")
     return await handler(request)
-
-
-def is_cross_origin(request: web.Request) -> bool:
-    """Whether a browser page of another origin asks."""
-    origin = request.headers.get(hdrs.ORIGIN)
-    return origin is not None and origin not in (f"http://{request.host}", f"https://{request.host}")
 
 
 @web.middleware

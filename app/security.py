@@ -35,6 +35,9 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
 """For every document, errors included. The resource policy keeps pages of others from embedding ours, by
 which they could find out what is loaded; CORS answers stay readable, browsers do not apply it to them."""
 
+HSTS = "max-age=31536000"
+"""For a year browsers ask this host by https alone. Of other hosts of the same domain it says nothing."""
+
 PARTS_OF_PAGES = frozenset({"text/javascript", "text/css"})
 PART_HEADERS = {name: SECURITY_HEADERS[name] for name in ("X-Content-Type-Options", "Cross-Origin-Resource-Policy")}
 """For scripts and styles. A browser obeys the policy of the document that loads them; on each of them it

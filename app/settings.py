@@ -1,10 +1,13 @@
 """Settings of the server: those of the index, the models and the web side."""
 
+import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from database.settings import IndexSettings
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ServerSettings(IndexSettings):
@@ -15,6 +18,16 @@ class ServerSettings(IndexSettings):
     allow_no_login: bool = False
     allowed_hosts: str = "localhost, 127.0.0.1"
     cors_origins: str = "http://localhost:4200"
+    trusted_proxies: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    session_hours: Annotated[float, Field(gt=0, le=24 * 366)] = 168
+    login_limit: Annotated[int, Field(ge=0)] = 10
+    """Attempts a minute for each name, and from each address; 0: no limit."""
+    ask_limit: Annotated[int, Field(ge=0)] = 60
+    """Questions a minute of each user, or from each address; 0: no limit."""
+    max_keys: Annotated[int, Field(gt=0)] = 20
+    """Of one user."""
     ollama_model: str = "llama3.1:8b"
     num_ctx: Annotated[int, Field(ge=512)] = 8192
     llm: Literal["auto", "ollama", "extractive", "gemini"] = "auto"
@@ -48,6 +61,18 @@ class ServerSettings(IndexSettings):
     audit_log: str = ""
     audit_questions: bool = False
     metrics_token: SecretStr = SecretStr("")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for part in _split(text):
+            ipaddress.ip_network(part, strict=False)
+        return text
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """The proxies that are believed."""
+        return tuple(ipaddress.ip_network(part, strict=False) for part in sorted(_split(self.trusted_proxies)))
 
     @property
     def host_names(self) -> frozenset[str]:

@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from app.access.origins import is_cross_origin
+from app.access.principal import NOBODY, Principal, get_principal
+from app.access.visible import restrict
 from app.audit import audit
 from app.chat import Question, answer
 from app.errors import BadRequest, Stopping, TooBusy
 from app.handlers.bodies import read_body
 from app.keys import ANSWERS, ENGINE, METRICS, SETTINGS, STOPPING
 from app.llms.factory import Route
-from app.middlewares import is_cross_origin
 from app.ndjson import gemini_line, ollama_line
 from app.settings import ServerSettings
 from app.stream import Encode, stream_events
@@ -58,7 +60,7 @@ async def _stream(
     running.add(task)
     try:
         engine.models.require_key(route)
-        question = make_question(asked, request.app[SETTINGS])
+        question = make_question(asked, request.app[SETTINGS], get_principal(request))
         async with running_beside(engine.choose_llm(route, asked.model)) as choosing:
             events = answer(question, await engine.retriever(), choosing, engine.nothing_found, engine.services)
             return await stream_events(request, events, encode, is_cross_origin(request), tally)
@@ -100,9 +102,9 @@ async def running_beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.
         await asyncio.gather(task, return_exceptions=True)
 
 
-def make_question(asked: AskRequest, settings: ServerSettings) -> Question:
-    """The question of a request; TOP_K where it names no number of passages."""
-    filters = asked.filters.read()
+def make_question(asked: AskRequest, settings: ServerSettings, principal: Principal = NOBODY) -> Question:
+    """The question of a request, put to what the asker may see; TOP_K where it names no number of passages."""
+    filters = restrict(asked.filters.read(), principal)
     limit_s = settings.rewrite_timeout_s if asked.rewrite else 0
     top_k = asked.top_k or settings.top_k
     return Question(asked.prompt, top_k, asked.turns, filters, limit_s, settings.refuse_unrelated)

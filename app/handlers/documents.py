@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
+from app.access.visible import visible_document, visible_documents
 from app.errors import BadRequest, NoSuchPart, NotFound
 from app.keys import ENGINE, IMAGES
 from app.library import UPLOADS
@@ -17,21 +18,19 @@ from database.documents import Box, Document
 
 DEFAULT_ZOOM = 1.5
 MAX_HIGHLIGHTED = 50
+KEPT_BY_BROWSERS = {hdrs.CACHE_CONTROL: "private, max-age=3600", hdrs.VARY: "Cookie, Authorization"}
+"""Of pictures: whoever logs in next at the same browser does not get them from there."""
 
 
 async def list_documents(request: web.Request) -> web.Response:
     """Every visible document, by name."""
-    engine = request.app[ENGINE]
-    await engine.open_store()
-    documents = [d for d in await engine.store.list_documents() if d.visible]
+    documents = await visible_documents(request)
     return web.json_response({"documents": [describe(d) for d in sorted(documents, key=lambda d: d.name.lower())]})
 
 
 async def list_collections(request: web.Request) -> web.Response:
     """The collections with visible documents, by name, and how many each has."""
-    engine = request.app[ENGINE]
-    await engine.open_store()
-    held = Counter(name for d in await engine.store.list_documents() for name in d.collections)
+    held = Counter(name for document in await visible_documents(request) for name in document.collections)
     listed = [{"name": name, "documents": number} for name, number in sorted(held.items())]
     return web.json_response({"collections": listed})
 
@@ -58,7 +57,7 @@ def describe(document: Document) -> dict[str, Any]:
 
 async def get_file(request: web.Request) -> web.StreamResponse:
     """The original PDF, to be shown in the browser."""
-    document = await _find_document(request)
+    document = await visible_document(request, request.match_info["id"])
     original = await _find_original(request, document)
     _check_range(request, document.size)
     response = web.FileResponse(original)
@@ -72,7 +71,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
 
 async def get_page_image(request: web.Request) -> web.Response:
     """A page as PNG; each `highlight` names a chunk of it, `zoom` is 1 for 72 dots an inch."""
-    document = await _find_document(request)
+    document = await visible_document(request, request.match_info["id"])
     number = int(request.match_info["number"])
     if not 1 <= number <= document.page_count:
         raise NotFound(f"{document.name} has {document.page_count} pages; there is no page {number}.")
@@ -80,7 +79,7 @@ async def get_page_image(request: web.Request) -> web.Response:
     boxes = await _find_boxes(request, document, number)
     image = await request.app[IMAGES].draw(await _find_original(request, document), number, boxes, zoom)
     # The address names the bytes of the document, so what it shows only changes with the chunks.
-    return web.Response(body=image, content_type="image/png", headers={hdrs.CACHE_CONTROL: "private, max-age=3600"})
+    return web.Response(body=image, content_type="image/png", headers=KEPT_BY_BROWSERS)
 
 
 def _check_range(request: web.Request, size: int) -> None:
@@ -101,15 +100,6 @@ def _read_zoom(text: str) -> float:
     if not math.isfinite(zoom) or zoom <= 0:
         raise BadRequest(f"zoom={text!r} is no size; give a number such as 1.5.")
     return zoom
-
-
-async def _find_document(request: web.Request) -> Document:
-    engine = request.app[ENGINE]
-    await engine.open_store()
-    document = await engine.store.get_document(request.match_info["id"])
-    if document is None or not document.visible:
-        raise NotFound("There is no such document; GET /documents lists those there are.")
-    return document
 
 
 async def _find_original(request: web.Request, document: Document) -> Path:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
+from app.access.principal import get_principal
 from app.keys import ENGINE
 
 
@@ -14,10 +15,12 @@ async def get_health(request: web.Request) -> web.Response:
 
 
 async def get_ready(request: web.Request) -> web.Response:
-    """200 when questions can be answered, else 503; the body says what is missing."""
+    """200 when questions can be answered, else 503; the body says what is missing, to strangers not."""
     engine = request.app[ENGINE]
     (store, embedder), models = await asyncio.gather(engine.states(), engine.models.states())
     ready = store.state != "failed" and embedder.state == "ready" and await engine.models.can_answer()
+    if not get_principal(request).scopes:
+        return web.json_response({"ready": ready}, status=200 if ready else 503)
     body = {
         "ready": ready,
         "store": asdict(store),

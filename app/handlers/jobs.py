@@ -6,6 +6,8 @@ import time
 
 from aiohttp import web
 
+from app.access.principal import get_principal
+from app.access.visible import check_job, sees
 from app.deletion import cancel
 from app.intake import retry
 from app.jobs import SHOWN_S, describe_job
@@ -23,6 +25,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     library, limits = request.app[LIBRARY], {"file_bytes": request.app[SETTINGS].max_file_mb << 20}
     await library.open()
     jobs = [j for j in await library.jobs.list() if not j.finished or j.updated_at > time.time() - SHOWN_S]
+    jobs = [job for job in jobs if sees(get_principal(request), job.collection)]
     shown = [describe_job(job, request.app[QUEUE].waiting) for job in jobs]
     return web.json_response({"jobs": shown, "limits": limits})
 
@@ -31,7 +34,7 @@ async def follow_job(request: web.Request) -> web.StreamResponse:
     """The job now, then a line at each change, until it has ended or the server stops."""
     library, stopping, job_id = request.app[LIBRARY], request.app[STOPPING], request.match_info["id"]
     await library.open()
-    job = await library.jobs.get(job_id)
+    job = check_job(await library.jobs.get(job_id), get_principal(request))
     response, shown = web.StreamResponse(headers=HEADERS), b""
     await response.prepare(request)
     while True:
@@ -54,6 +57,7 @@ async def delete_job(request: web.Request) -> web.Response:
     """Cancel a job."""
     library = request.app[LIBRARY]
     await library.open()
+    check_job(await library.jobs.get(request.match_info["id"]), get_principal(request))
     return web.json_response(describe_job(await unbroken(cancel(library, request.match_info["id"]))))
 
 
@@ -61,5 +65,6 @@ async def retry_job(request: web.Request) -> web.Response:
     """202 with the job, queued again."""
     library = request.app[LIBRARY]
     await library.open()
+    check_job(await library.jobs.get(request.match_info["id"]), get_principal(request))
     job = await unbroken(retry(library, request.match_info["id"]))
     return web.json_response(describe_job(job, request.app[QUEUE].waiting), status=202)

@@ -7,8 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from app import deletion
+from app.access.principal import get_principal
+from app.access.visible import narrow, sees
 from app.audit import audit
-from app.errors import BadRequest, TooManyFiles
+from app.errors import BadRequest, Forbidden, TooManyFiles
 from app.handlers.documents import describe
 from app.intake import accept
 from app.jobs import Job, describe_job
@@ -59,7 +61,10 @@ async def _answer(request: web.Request, arrival: Arrival) -> web.Response:
 
 
 async def _accept(request: web.Request, received: Received, collection: str) -> Job:
-    job = await accept(request.app[LIBRARY], received, collection)
+    principal = get_principal(request)
+    if not sees(principal, collection):
+        raise Forbidden(f"You have no access to the collection {collection!r}.")
+    job = await accept(request.app[LIBRARY], received, collection, principal.name)
     told = {"collection": collection} if collection else {}
     audit("upload", request, document=job.document, name=job.name, size=job.size, job=job.id, **told)
     return job
@@ -71,9 +76,9 @@ def _refuse(error: ReadError, **more: Any) -> web.Response:
 
 
 def _read_collections(request: web.Request) -> tuple[str, ...] | None:
-    """What `?collection=` names; None, for all, without it."""
+    """What `?collection=` names of what the asker sees; None, for all, without it."""
     given = request.query.getall("collection", [])
-    return tuple(map(check_collection, given)) if given else None
+    return narrow(tuple(map(check_collection, given)) if given else None, get_principal(request))
 
 
 async def delete_document(request: web.Request) -> web.Response:
