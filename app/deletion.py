@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from app.errors import NotFound
 from app.intake import resume, revoke_erasure
+from app.jobs import KIND as JOB
 from app.jobs import Job, read_job, write_job
 from app.library import UPLOADS, Library
 from database.documents import Document, Record
@@ -31,6 +32,7 @@ async def delete(library: Library, document_id: str, collections: Collection[str
             await _stop(library, job.id)
         document = _require_visible(await library.store.get_document(document_id), collections)
         await library.store.put_names(document.id, exclude(document, True, collections).names)
+        await _forget_done(library, document_id, collections)
     library.wake()
     return undo_until
 
@@ -112,6 +114,13 @@ async def _discard(library: Library, job: Job) -> None:
         return
     await _plan_erasure(library, document.id, (job.collection,))  # until then the job can be tried again
     await library.store.remove_document(document.id)
+
+
+async def _forget_done(library: Library, document_id: str, collections: Collection[str]) -> None:
+    """Jobs that brought a document tell its name, too."""
+    for job in await library.jobs.list():
+        if job.state == "done" and job.document == document_id and job.collection in collections:
+            await library.store.remove_record(JOB, job.id)
 
 
 def _require_visible(document: Document | None, collections: Collection[str] | None) -> Document:
