@@ -13,8 +13,13 @@ from app.replies import Problem
 VERSION = "0.1.0"
 """Of the interface."""
 REF = "#/components/schemas/{model}"
-EVERYWHERE = (400, 403, 500)
-"""A wrong host name, an origin or a person that may not, a fault of the program."""
+EVERYWHERE = (400, 401, 403, 429, 500)
+"""A wrong host name, nobody or somebody who may not, too many attempts to come in, a fault of the program."""
+WAYS_IN: Mapping[str, Mapping[str, str]] = {
+    "session": {"type": "apiKey", "in": "cookie", "name": "acervo_session", "description": "Set by POST /login."},
+    "key": {"type": "http", "scheme": "bearer", "description": "A key of POST /me/keys."},
+}
+"""Where the server has users; without any, whoever reaches it may do everything."""
 FAILURES: Mapping[int, str] = {
     400: "The request is wrong; the message says where.",
     401: "Nobody is logged in.",
@@ -54,7 +59,8 @@ def make_document(operations: Sequence[Operation]) -> Json:
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in dict.fromkeys(operation.group for operation in operations)],
         "paths": paths,
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": schemas["$defs"], "securitySchemes": dict(WAYS_IN)},
+        "security": [{}, *({name: []} for name in WAYS_IN)],
     }
 
 
@@ -88,8 +94,8 @@ def _describe(operation: Operation) -> Json:
 
 
 def _describe_reply(content: Content, status: int) -> Json:
-    told = content.what or HTTPStatus(status).phrase
-    return {"description": told, "content": _describe_content(content)}
+    told: Json = {"description": content.what or HTTPStatus(status).phrase}
+    return told | ({"content": _describe_content(content)} if content.media_type else {})
 
 
 def _describe_content(content: Content) -> Json:

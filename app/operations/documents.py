@@ -1,0 +1,111 @@
+"""Documents, and files on their way to be some."""
+
+from collections.abc import Sequence
+
+from app import replies
+from app.operations.parts import BINARY, DOCUMENT_ID, FORM, JOB_ID, LINES, TEXT, Content, Operation, Parameter, Schema
+
+COLLECTIONS: Schema = {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 60}, "maxItems": 100}
+ID = Parameter("id", DOCUMENT_ID, "The SHA-256 of the document's bytes.")
+JOB = Parameter("id", JOB_ID, "The job's id.")
+WHERE = Parameter("collection", COLLECTIONS, "Of these collections alone; may be repeated.", "query")
+PAGE = Parameter("number", {"type": "integer", "minimum": 1, "maximum": 999_999}, "From 1.")
+HIGHLIGHT = Parameter("highlight", {"type": "array", "items": TEXT, "maxItems": 50}, "Passages to mark.", "query")
+ZOOM = Parameter("zoom", {"type": "number", "exclusiveMinimum": 0}, "1 means 72 dots an inch.", "query")
+RANGE = Parameter("Range", {"type": "string", "maxLength": 200}, "Which part, such as bytes=0-99.", "header")
+FILES = {
+    "type": "object",
+    "properties": {
+        "collection": {"type": "string", "maxLength": 60, "description": "Where they belong; before the files."},
+        "file": {"type": "array", "items": BINARY, "minItems": 1},
+    },
+    "required": ["file"],
+}
+PDF = Content("The original.", media_type="application/pdf", schema=BINARY)
+
+
+DOCUMENTS: Sequence[Operation] = (
+    Operation("get", "/documents", "What is loaded", "Documents", {200: Content("", replies.Documents)}, fails=(503,)),
+    Operation(
+        "get",
+        "/collections",
+        "Collections that hold documents",
+        "Documents",
+        {200: Content("", replies.Collections)},
+        fails=(503,),
+    ),
+    Operation(
+        "post",
+        "/documents",
+        "Load PDFs",
+        "Documents",
+        {202: Content("A job for each file that is taken.", replies.Uploaded)},
+        Content("Every part with a file name is a file.", media_type=FORM, schema=FILES),
+        fails=(408, 413, 415, 422, 429, 503),
+        problem=replies.UploadProblem,
+    ),
+    Operation(
+        "delete",
+        "/documents/{id}",
+        "Delete a document",
+        "Documents",
+        {200: Content("Not found any more.", replies.Deleted)},
+        parameters=(ID, WHERE),
+        fails=(404, 422, 503),
+    ),
+    Operation(
+        "post",
+        "/documents/{id}/restore",
+        "Undo that",
+        "Documents",
+        {200: Content("Found again.", replies.Restored)},
+        parameters=(ID, WHERE),
+        fails=(404, 422, 503),
+    ),
+    Operation(
+        "get",
+        "/documents/{id}/file",
+        "The original PDF",
+        "Documents",
+        {200: PDF, 206: PDF},
+        parameters=(ID, RANGE),
+        fails=(404, 416, 503),
+    ),
+    Operation(
+        "get",
+        "/documents/{id}/pages/{number}.png",
+        "The picture of a page",
+        "Documents",
+        {200: Content("A PNG.", media_type="image/png", schema=BINARY)},
+        parameters=(ID, PAGE, HIGHLIGHT, ZOOM),
+        fails=(404, 422, 503),
+    ),
+    Operation("get", "/jobs", "Files on their way", "Jobs", {200: Content("", replies.Jobs)}, fails=(503,)),
+    Operation(
+        "get",
+        "/jobs/{id}",
+        "Follow one",
+        "Jobs",
+        {200: Content("The job now, then a line at each change.", replies.ListedJob, LINES)},
+        parameters=(JOB,),
+        fails=(404, 503),
+    ),
+    Operation(
+        "delete",
+        "/jobs/{id}",
+        "Cancel one",
+        "Jobs",
+        {200: Content("", replies.ListedJob)},
+        parameters=(JOB,),
+        fails=(404, 503),
+    ),
+    Operation(
+        "post",
+        "/jobs/{id}/retry",
+        "Try one again",
+        "Jobs",
+        {202: Content("", replies.ListedJob)},
+        parameters=(JOB,),
+        fails=(404, 409, 429, 503),
+    ),
+)
