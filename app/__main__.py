@@ -1,18 +1,21 @@
-"""The server: `python -m app`."""
+"""The server: `python -m app`. Who may come in: `python -m app users …` and `python -m app keys …`."""
 
 import asyncio
-import contextlib
 import ipaddress
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 
-from aiohttp import web
+from aiohttp import web, web_response
 
+from app.access.cli import run as run_command
+from app.access.exposure import check_exposure as check_exposure
 from app.application import make_app
 from app.audit import set_up_audit
 from app.logs import set_up_logging
 from app.settings import ServerSettings
+from app.tls import make_ssl_context
 from database.errors import AcervoError, SettingsError
 
 FILES_PER_ANSWER = 2
@@ -22,6 +25,8 @@ OTHER_FILES = 256
 
 def make_runner(app: web.Application, settings: ServerSettings) -> web.AppRunner:
     """The runner with production's flags, which tests use, too."""
+    # There is no other way to what aiohttp answers before a request reaches the application.
+    setattr(web_response, "SERVER_SOFTWARE", "Acervo")  # noqa: B010
     return web.AppRunner(
         app,
         # Without it, a client that leaves during a silence is never noticed and its model runs on.
@@ -29,18 +34,6 @@ def make_runner(app: web.Application, settings: ServerSettings) -> web.AppRunner
         shutdown_timeout=settings.shutdown_timeout_s,
         access_log=None,
     )
-
-
-def check_exposure(settings: ServerSettings) -> None:
-    """Refuse to serve a network without logins, unless the setting says so in so many words."""
-    host = settings.host
-    with contextlib.suppress(ValueError):
-        host = "localhost" if ipaddress.ip_address(host).is_loopback else host
-    if host != "localhost" and not settings.allow_no_login:
-        raise SettingsError(
-            f"HOST={settings.host} would let everybody in the network read your documents. Use HOST=127.0.0.1, or "
-            "set ALLOW_NO_LOGIN=1 if something in front of the server decides who may come in."
-        )
 
 
 def raise_file_limit(wanted: int) -> None:
@@ -54,23 +47,24 @@ def raise_file_limit(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, granted), hard))
 
 
-def name_address(host: str, port: int) -> str:
+def name_address(host: str, port: int, scheme: str = "http") -> str:
     """The address to type into a browser on this machine for a socket bound to `host`."""
     address = ipaddress.ip_address(host)
     if address.is_unspecified or address == ipaddress.IPv4Address("127.0.0.1"):
         host = "localhost"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 async def serve(settings: ServerSettings) -> None:
     """Run until SIGINT or SIGTERM."""
+    context = make_ssl_context(settings)
     runner = make_runner(make_app(settings), settings)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         await runner.setup()
-        site = web.TCPSite(runner, settings.host, settings.port)
+        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context)
         try:
             await site.start()
         except OSError as error:
@@ -78,19 +72,22 @@ async def serve(settings: ServerSettings) -> None:
                 f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}. Is another server "
                 "running there? Choose another with PORT=8001."
             ) from error
-        print(f"Acervo is at {name_address(*runner.addresses[0][:2])}", flush=True)
+        host, port = runner.addresses[0][:2]
+        print(f"Acervo is at {name_address(host, port, 'https' if context else 'http')}", flush=True)
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
-def main() -> int:
-    """Serve; the exit status."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Serve, or carry out the command; the exit status."""
+    if arguments:
+        return run_command(arguments)
     try:
         settings = ServerSettings.load()
-        check_exposure(settings)
         set_up_logging(settings)
         set_up_audit(settings)
+        check_exposure(settings)
         raise_file_limit(FILES_PER_ANSWER * settings.max_answers + OTHER_FILES)
         asyncio.run(serve(settings))
     except AcervoError as error:
@@ -100,4 +97,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -126,6 +126,7 @@ class ListedJob(Reply):
     windows: Count
     searchable: bool
     duplicate: bool
+    user: str
     waiting: str
     error: str
     kind: str

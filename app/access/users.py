@@ -83,12 +83,17 @@ class Users:
         """One by name. Raises `NotFound`."""
         return read_user(await self._get_record(name))
 
-    async def add(self, name: str, password: str, role: Role, collections: Sequence[str] = COMMON) -> User:
-        """A new one. Raises `BadRequest`, `WrongCollection`, and `Conflict` when the name is taken."""
+    async def check_free(self, name: str) -> str:
+        """The id of a new user's name. Raises `BadRequest`, and `Conflict` when it is taken."""
         folded = require_name(name)
-        seen = [check_collection(collection) for collection in collections]
         if await self._store.get_record(KIND, folded):
             raise Conflict(f"There is a user {folded} already.")
+        return folded
+
+    async def add(self, name: str, password: str, role: Role, collections: Sequence[str] = COMMON) -> User:
+        """A new one. Raises `BadRequest`, `WrongCollection`, and `Conflict` when the name is taken."""
+        folded = await self.check_free(name)
+        seen = [check_collection(collection) for collection in collections]
         data = {"role": role, "collections": seen, "display_name": name[:MAX_DISPLAY]}
         data |= {"password": await self._passwords.make_hash(password)}
         try:
