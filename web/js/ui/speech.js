@@ -62,15 +62,23 @@ export function createSpeaker(turn) {
     label.textContent = t(now ? "speech.stop" : "speech.read");
     if (now) addEventListener("pagehide", () => speech.cancel(), { once: true });
   }
-  function offer() {
-    button.hidden = !findVoice();
-    if (!button.hidden) speech.removeEventListener("voiceschanged", offer);
-  }
-
-  offer();
-  // Browsers find their voices some time after they are first asked.
-  if (button.hidden) speech.addEventListener("voiceschanged", offer);
+  button.dataset.speaks = language;
+  button.hidden = !findVoice();
+  offerLater(speech);
   return button;
+}
+
+let listening = false;
+
+/** Browsers find their voices some time after they are first asked. One listener, which holds no answer in memory. */
+function offerLater(speech) {
+  if (listening) return;
+  listening = true;
+  speech.addEventListener("voiceschanged", () => {
+    for (const button of document.querySelectorAll("[data-speaks]")) {
+      button.hidden = !chooseVoice(speech.getVoices(), button.dataset.speaks);
+    }
+  });
 }
 
 function makeUtterance(sentence, voice) {

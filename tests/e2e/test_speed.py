@@ -1,0 +1,101 @@
+"""The page on a slow line and a slow processor, under a long answer, and over many turns.
+
+The page's goals are named beside each budget. Budgets are wider, because tests share processors with others.
+"""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import CDPSession, Page, expect
+
+from tests.e2e.conftest import TIMEOUT_MS, OpenPage
+from tests.e2e.servers import Server
+from tests.e2e.test_asking import ask, wait_for_phase
+from tests.fakes.ollama import FakeOllama
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+expect.set_options(timeout=TIMEOUT_MS)
+
+SLOW_LINE = {"offline": False, "latency": 40, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
+"""Bytes a second; 1.6 Mbit/s and 750 kbit/s."""
+SLOWDOWN = 4
+PAINT_MS, READY_MS = 2500, 5000
+"""Goals: 1000 and 2000."""
+TOKENS, DELAY_S = 4000, 0.005
+MISSED = 0.15
+"""Share of frames; the goal is 0.02."""
+TURNS, SETTLED = 200, 50
+GROWTH = 40_000
+"""Bytes of heap a turn, which is kept with its passages."""
+
+COUNT_FRAMES = """() => {
+  const seen = (window.seen = { frames: 0, missed: 0 });
+  let last = 0;
+  function count(now) {
+    const gone = last ? Math.max(1, Math.round((now - last) / (1000 / 60))) : 1;
+    seen.frames += gone;
+    seen.missed += gone - 1;
+    last = now;
+    requestAnimationFrame(count);
+  }
+  requestAnimationFrame(count);
+}"""
+PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+
+
+async def open_session(page: Page) -> CDPSession:
+    return await page.context.new_cdp_session(page)
+
+
+async def test_on_a_slow_line_and_a_slow_processor(open_page: OpenPage, server: Server) -> None:
+    page = await open_page(server.url)
+    session = await open_session(page)
+    await session.send("Network.enable")
+    await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    await session.send("Network.emulateNetworkConditions", SLOW_LINE)
+    await session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
+    await page.goto(server.url, wait_until="commit")
+    await page.locator("#question").wait_for()
+    ready = await page.evaluate("performance.now()")
+    painted = await page.evaluate(PAINTED)
+    print(f"painted after {painted:.0f} ms, ready after {ready:.0f} ms")
+    assert painted < PAINT_MS and ready < READY_MS
+
+
+async def test_a_long_answer_lets_the_page_move(open_page: OpenPage, server: Server, ollama: FakeOllama) -> None:
+    paragraph = (
+        "The **search** works in three ways [1]:\n\n- words, `stems`\n- vectors [2]\n\nand it *adds* them up.\n\n"
+    )
+    ollama.switches.answer, ollama.switches.token_delay_s = paragraph * (TOKENS // 20), DELAY_S
+    page = await open_page(server.url)
+    turn = await ask(page)
+    await wait_for_phase(turn, "streaming")
+    await page.evaluate(COUNT_FRAMES)
+    await wait_for_phase(turn, "done")
+    seen: dict[str, int] = await page.evaluate("window.seen")
+    print(f"missed {seen['missed']} of {seen['frames']} frames")
+    assert seen["frames"] > 300 and seen["missed"] / seen["frames"] < MISSED
+    await expect(turn.locator(".answer li")).to_have_count(2 * (TOKENS // 20))
+
+
+async def measure_heap(session: CDPSession) -> float:
+    """Bytes in use after a collection."""
+    await session.send("HeapProfiler.collectGarbage")
+    told: dict[str, Any] = await session.send("Runtime.getHeapUsage")
+    return float(told["usedSize"])
+
+
+async def test_many_turns_take_little_memory(open_page: OpenPage, server: Server) -> None:
+    page = await open_page(server.url)
+    session = await open_session(page)
+    heaps = {}
+    for n in range(1, TURNS + 1):
+        await wait_for_phase(await ask(page, f"What does Acervo do with page {n}?"), "done")
+        if n in (SETTLED, TURNS):
+            heaps[n] = await measure_heap(session)
+    growth = (heaps[TURNS] - heaps[SETTLED]) / (TURNS - SETTLED)
+    print(f"{heaps[SETTLED] / 1e6:.1f} MB after {SETTLED} turns, {growth / 1e3:.1f} kB for each further one")
+    assert growth < GROWTH
+    await page.get_by_role("button", name="New conversation").click()
+    await expect(page.locator("article.turn")).to_have_count(0)
+    assert await measure_heap(session) < heaps[SETTLED]
