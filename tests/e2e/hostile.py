@@ -194,9 +194,10 @@ async def check_harmless(page: Page) -> None:
     assert not found["foreign"]
 
 
+# An answer clips what is wider than itself: that is cut off, not pushed aside.
 WIDE = """() => [...document.querySelectorAll("*")]
   .filter((element) => element.scrollWidth > element.clientWidth + 1
-    && ["auto", "scroll"].includes(getComputedStyle(element).overflowX)
+    && (["auto", "scroll"].includes(getComputedStyle(element).overflowX) || element.matches("article.turn"))
     && !element.matches(".table, pre, .page-frame, .chosen"))
   .map((element) => element.className || element.localName)"""
 
