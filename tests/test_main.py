@@ -16,9 +16,13 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from app.__main__ import check_exposure, main, name_address
+from app.access.passwords import Passwords
+from app.access.users import Users
 from app.settings import ServerSettings
 from database.errors import SettingsError
 from database.settings import ROOT
+from database.stores.sqlite import SqliteStore
+from tests.accounts import FAST, PASSWORD
 from tests.e2e.servers import read_address, run_server, start_program
 from tests.library import QUESTION, Library
 
@@ -70,6 +74,26 @@ def test_a_network_may_be_served_when_told_so() -> None:
         check_exposure(ServerSettings(host="0.0.0.0"))
 
 
+def test_a_network_may_be_served_once_somebody_can_log_in(tmp_path: Path) -> None:
+    settings = ServerSettings(host="0.0.0.0", data_dir=tmp_path / "data")
+    with pytest.raises(SettingsError, match="users add"):
+        check_exposure(settings)
+    store = SqliteStore(settings.data_dir / "index.sqlite")
+
+    async def add() -> None:
+        await store.open()
+        await Users(store, Passwords(FAST)).add("ada", PASSWORD, "admin")
+        await store.aclose()
+
+    asyncio.run(add())
+    check_exposure(settings)
+
+
+def test_a_store_that_is_away_does_not_keep_the_server_from_starting() -> None:
+    gone = "mongodb://127.0.0.1:9/?directConnection=true"
+    check_exposure(ServerSettings(host="0.0.0.0", mongodb_uri=gone, mongodb_timeout_s=0.3))
+
+
 def test_a_port_in_use_is_named(refuse: Callable[..., str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -101,7 +125,8 @@ async def test_broken_requests_leave_nothing_in_the_log(tmp_path: Path) -> None:
         for request in (b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"\x16\x03\x01\x00\r\n\r\n", gzip):
             reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
             writer.write(request)
-            assert b" 400 Bad Request" in await reader.readline()
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b" 400 Bad Request\r\n" in head and b"Server: Acervo\r\n" in head
             writer.close()
     finally:
         process.terminate()

@@ -47,6 +47,10 @@ async def _identify(gate: Gate, request: web.Request, need: Need) -> Principal |
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await gate.identify(request)
+    except Forbidden:
+        if need == "anybody":
+            return None
+        raise
     except (StoreError, TimeoutError) as error:
         if gate.alone and not gate.was_read:
             return NOBODY
