@@ -8,6 +8,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.e2e import hostile
 from tests.e2e.conftest import TIMEOUT_MS, OpenPage
+from tests.e2e.harmless import check_harmless, check_straight, check_width
 from tests.e2e.servers import Server, load_documents, run_server
 from tests.e2e.test_asking import ANSWER, ask, wait_for_phase
 from tests.e2e.test_documents import open_drawer
@@ -55,10 +56,10 @@ async def test_markup_in_an_answer_is_text(
     shown = await turn.locator(".answer").inner_text()
     assert [n for n in range(len(hostile.MARKUP)) if f"kept{n}" not in shown] == []
     assert all(tag in shown for tag in ("<script>", "<svg", "<iframe", "<base", "<form", "onerror", "<style>"))
-    await hostile.check_harmless(page)
+    await check_harmless(page)
     await page.reload()
     await expect(turn.locator(".answer")).to_contain_text("kept0")
-    await hostile.check_harmless(page)
+    await check_harmless(page)
     await check_usable(page, ollama)
 
 
@@ -69,7 +70,7 @@ async def test_links_lead_to_the_web_or_nowhere(open_page: OpenPage, server: Ser
     shown = await turn.locator(".answer").inner_text()
     for n in range(len(hostile.HREFS)):
         assert all(f"{word}{n}" in shown for word in ("one", "two", "three")), n
-    await hostile.check_harmless(page)
+    await check_harmless(page)
     links = await turn.locator(".answer a").all()
     assert links, "links to the web stay links"
     for link in links:
@@ -84,7 +85,7 @@ async def test_what_only_looks_like_a_citation(open_page: OpenPage, server: Serv
     await expect(turn.locator(".answer .chip")).to_have_text(hostile.CHIPS)
     await expect(turn.locator(".answer")).to_contain_text("[999]")
     await expect(turn.locator(".source.cited")).to_have_count(2)
-    await hostile.check_harmless(page)
+    await check_harmless(page)
 
 
 async def test_nothing_stalls_the_page(open_page: OpenPage, server: Server, ollama: FakeOllama) -> None:
@@ -94,7 +95,7 @@ async def test_nothing_stalls_the_page(open_page: OpenPage, server: Server, olla
         await expect(turn.locator(".answer")).to_contain_text("deep")
         await page.get_by_role("button", name="New conversation").first.click()
         await expect(page.locator(".empty")).to_be_visible()
-    await hostile.check_harmless(page)
+    await check_harmless(page)
     await check_usable(page, ollama)
 
 
@@ -104,10 +105,8 @@ async def test_an_answer_turns_nothing_outside_itself(open_page: OpenPage, shelf
     turn = await answered(page, f"{QUINCES} {hostile.TURNED}")
     await turn.locator(".found summary").click()
     await turn.locator(".insight summary").click()
-    await hostile.check_straight(page, ["Second paragraph", "next item", "Last words", "Stayed on this machine"])
-    await hostile.check_straight(
-        page, ["page 1", "Searched for", "found but not cited", "read, not cited", "left open”"]
-    )
+    await check_straight(page, ["Second paragraph", "next item", "Last words", "Stayed on this machine"])
+    await check_straight(page, ["page 1", "Searched for", "found but not cited", "read, not cited", "left open”"])
     starts = "blocks => blocks.map((block) => getComputedStyle(block).textAlign + getComputedStyle(block).unicodeBidi)"
     assert set(await turn.locator(".answer > p, .answer li").evaluate_all(starts)) == {"startplaintext"}
 
@@ -125,8 +124,8 @@ async def test_names_and_titles_are_text(open_page: OpenPage, shelf: Server, oll
         await expect(panel.locator(".panel-title")).to_contain_text(name)
         await expect(panel.locator("img")).to_be_visible()
         await expect(panel.locator("blockquote")).to_contain_text("kept")
-        await hostile.check_harmless(page)
-        await hostile.check_straight(page, ["page 1 of 1"])
+        await check_harmless(page)
+        await check_straight(page, ["page 1 of 1"])
     await page.keyboard.press("Escape")
     await open_drawer(page)
     await page.locator("#show-sidebar").click()
@@ -140,8 +139,8 @@ async def delete_and_restore(page: Page, name: str) -> None:
     await expect(row).to_have_count(1)
     await row.locator(".icon-button").click()
     await expect(page.locator(".toast p")).to_contain_text("is no longer searched")
-    await hostile.check_straight(page, ["is no longer searched", "Undo", "1 passage"])
-    await hostile.check_harmless(page)
+    await check_straight(page, ["is no longer searched", "Undo", "1 passage"])
+    await check_harmless(page)
     await page.get_by_role("button", name="Undo").click()
     await expect(row).to_have_count(1)
 
@@ -156,14 +155,14 @@ async def test_nothing_is_wider_than_a_phone(
     turn = await answered(page, f"{QUINCES} {'w' * 300}")
     await turn.locator(".found summary").click()
     await turn.locator(".insight summary").click()
-    await hostile.check_width(page)
+    await check_width(page)
     await turn.locator(".source", has_text="xxx").click()
     await expect(page.get_by_role("complementary").locator("img")).to_be_visible()
-    await hostile.check_width(page)
+    await check_width(page)
     await page.keyboard.press("Escape")
     drawer = await open_drawer(page)
     await drawer.get_by_role("button", name="Tick all", exact=True).click()
-    await hostile.check_width(page)
+    await check_width(page)
     await page.locator("#close-documents").click()
     await expect(page.locator(".chosen")).to_be_visible()
-    await hostile.check_width(page)
+    await check_width(page)
