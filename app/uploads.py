@@ -153,7 +153,8 @@ class Receiver:
         except OSError as error:
             raise AcervoError(f"DATA_DIR cannot be written: {error.strerror} ({folder}).") from error
         self._stack.callback(Path(path).unlink, missing_ok=True)
-        file = self._stack.enter_context(os.fdopen(handle, "wb"))
+        file = os.fdopen(handle, "wb")
+        self._stack.callback(_close, file)
         fcntl.flock(file, fcntl.LOCK_EX)  # `drop_partial` leaves it alone
         return Path(path), file
 
@@ -187,7 +188,15 @@ def _write(file: BinaryIO, digest: "hashlib._Hash", block: bytes, last: bool) ->
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise AcervoError(f"DATA_DIR cannot be written: {error.strerror} ({file.name}).") from error
+        raise AcervoError(
+            f"DATA_DIR cannot be written: {error.strerror}. Make room on its disk and send it again."
+        ) from error
+
+
+def _close(file: BinaryIO) -> None:
+    """Whatever was worth writing has been by now: a disk that is full has been told of."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 def drop_partial(data_dir: Path) -> None:

@@ -123,6 +123,7 @@ class Originals:
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
             os.replace(part, kept)
+            _sync_folder(kept.parent)
         except OSError as error:
             raise AcervoError(f"DATA_DIR cannot be written: {error.strerror} ({kept.parent}).") from error
 
@@ -169,5 +170,15 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+        _sync_folder(path.parent)
     finally:
         Path(part).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in it on disk, too: a power cut may forget new ones otherwise."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

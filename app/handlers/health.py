@@ -17,8 +17,10 @@ async def get_health(request: web.Request) -> web.Response:
 async def get_ready(request: web.Request) -> web.Response:
     """200 when questions can be answered, else 503; the body says what is missing, to strangers not."""
     engine = request.app[ENGINE]
+    # In this order: what the states are made of is kept for some seconds from here on.
+    answers = await engine.models.can_answer()
     (store, embedder), models = await asyncio.gather(engine.states(), engine.models.states())
-    ready = store.state != "failed" and embedder.state == "ready" and await engine.models.can_answer()
+    ready = store.state != "failed" and embedder.state == "ready" and answers
     if not get_principal(request).scopes:
         return web.json_response({"ready": ready}, status=200 if ready else 503)
     body = {

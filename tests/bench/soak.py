@@ -27,8 +27,8 @@ from tests.bench.streaming import start_program
 from tests.bench.table import print_rows
 from tests.e2e.servers import load_documents
 
-TOKENS, RATE = 400, 10
-"""Of each answer, and a second: slow enough for 500 of them on two processors."""
+TOKENS, RATE = 100, 2
+"""Of each answer, and a second: 500 of them leave two processors room for the clients and the model, too."""
 KNOCKING = 20
 SAMPLES = 30
 SETTLE_S = 20

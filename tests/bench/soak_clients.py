@@ -16,7 +16,9 @@ Kind = Literal["normal", "slow", "vanishing"]
 KINDS: tuple[Kind, ...] = ("normal",) * 8 + ("slow", "vanishing")
 """Of ten clients."""
 QUESTION = "Como adiciono um PDF?"
-SLOW_S = 0.5
+ARRIVE_S = 15
+"""Within these seconds of the start they all come."""
+SLOW_S = 1.0
 """A slow client's pause between two reads."""
 SLOW_BYTES = 512
 SAMPLE = 20
@@ -48,6 +50,7 @@ class Client:
 
     async def run(self) -> None:
         """Ask until it is time to stop; a connection for each client, as browsers have one."""
+        await asyncio.sleep(self._random.random() * ARRIVE_S)
         async with aiohttp.ClientSession(read_bufsize=SLOW_BYTES if self._kind == "slow" else 2**16) as session:
             while not self._stopping.is_set():
                 wait_s = await self._ask(session)
@@ -73,7 +76,7 @@ class Client:
             if count == leave_after or self._stopping.is_set():
                 response.close()
                 return
-            if not (next_line := await response.content.readline()):
+            if not (next_line := await response.content.readline(max_line_length=2**20)):
                 break
             line = next_line
             self._note(count, line)

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Self
 
 from aiohttp import web
@@ -169,7 +170,7 @@ class FakeOllama:
         for line in [token_line(body["model"], thinking=part) for part in cut_tokens(thinking)]:
             await response.write(line)
         tokens = cut_tokens(switches.brief_answer)[:limit] if limit else cut_tokens(switches.answer)
-        for n, line in enumerate([*(token_line(body["model"], token) for token in tokens), b""]):
+        for n, line in enumerate(chain((token_line(body["model"], token) for token in tokens), [b""])):
             if await self._fault(n, request, response):
                 return response
             if line:
