@@ -1,4 +1,4 @@
-"""What is believed of proxies, and the table of routes."""
+"""What is believed of proxies, the table of routes, what collections leave, and TLS; without a server."""
 
 import ssl
 import subprocess
@@ -10,10 +10,15 @@ from aiohttp.test_utils import make_mocked_request
 
 from app.access.limits import group_address
 from app.access.policy import POLICY, Unlisted, check_policy
+from app.access.principal import ALL_SCOPES, NOBODY, Principal
 from app.access.proxies import Client, read_client
+from app.access.visible import check_job, narrow, restrict
 from app.application import make_app
+from app.errors import NotFound
+from app.jobs import Job
 from app.settings import ServerSettings
 from app.tls import make_ssl_context
+from database.documents import Filters
 from database.errors import SettingsError
 
 TRUSTED = "10.0.0.0/8, 192.168.1.1, ::1"
@@ -111,3 +116,22 @@ def test_a_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     for given, told in wrong:
         with pytest.raises(SettingsError, match=told):
             make_ssl_context(ServerSettings(**given))  # type: ignore[arg-type]
+
+
+BOARD = Principal("leo", "reader", ("board",), ALL_SCOPES, "session")
+"""Somebody who may write in one collection alone; no role is like that yet, and the rules hold all the same."""
+
+
+def test_what_somebody_asks_for_is_narrowed_to_what_they_see() -> None:
+    assert narrow(None, BOARD) == narrow(("board", "other", ""), BOARD) == ("board",)
+    assert narrow(("other",), BOARD) == () and narrow((), BOARD) == ()
+    assert narrow(None, NOBODY) is None and narrow(("other",), NOBODY) == ("other",)
+    assert restrict(Filters(first_page=2), BOARD) == Filters(first_page=2, collections=("board",))
+    assert restrict(Filters(), NOBODY) == Filters()
+
+
+def test_jobs_of_other_collections_are_not_there() -> None:
+    mine, other = Job("d", "a.pdf", 1, collection="board"), Job("d", "a.pdf", 1)
+    assert check_job(mine, BOARD) == mine and check_job(other, NOBODY) == other
+    with pytest.raises(NotFound):
+        check_job(other, BOARD)

@@ -262,3 +262,15 @@ async def test_a_backup_put_in_place_under_a_running_store_is_believed(path: Pat
         assert await found_anywhere(store, *second) == set()
         assert await found_anywhere(store, *first) == window_ids(first[1])
     await store.aclose()
+
+
+async def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "index.sqlite")
+    await store.open()
+    await publish(store, make_document("d", ["one"]))
+    assert await asyncio.to_thread(list_modes, tmp_path) == {0o600}
+    await store.aclose()
+
+
+def list_modes(folder: Path) -> set[int]:
+    return {path.stat().st_mode & 0o777 for path in folder.glob("index.sqlite*")}

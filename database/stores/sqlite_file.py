@@ -1,5 +1,6 @@
 """The embedded store's file: transactions, snapshots and the matrix beside it. Blocking; any thread."""
 
+import contextlib
 import json
 import sqlite3
 import threading
@@ -65,6 +66,8 @@ class IndexFile:
     def create(self) -> None:
         """Make folder, file and tables where they are missing."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # SQLite tells better what is wrong
+            self.path.touch(0o600)  # for its owner alone: hashes of passwords are in it, too
         require_known(self._db, self.path)  # before anything is written
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.executescript(SCHEMA)
