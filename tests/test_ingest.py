@@ -112,6 +112,17 @@ async def test_a_document_deleted_meanwhile_stays_deleted(embedder: MiniLMEmbedd
     await store.aclose()
 
 
+async def test_a_document_deleted_meanwhile_in_one_collection_stays_in_the_others(
+    ingester: Ingester, store: SqliteStore, tmp_path: Path
+) -> None:
+    document = await keep(ingester, tmp_path, pages=1)
+    names = (*document.names, Name(UPLOADS, "board/0.pdf", collection="board"))
+    await store.put_record(Record(ERASURE, document.id, {"collections": ["board"]}, open=True))
+    published = await ingester.publish(*await ingester.make(replace(document, names=names)))
+    assert [name.excluded for name in published.names] == [False, True]
+    assert await store.get_document(document.id) == published
+
+
 async def test_names_given_meanwhile_stay(ingester: Ingester, store: SqliteStore, tmp_path: Path) -> None:
     document, other = await keep(ingester, tmp_path), Name("/pdf", "other.pdf")
     await store.put_document(replace(document, names=(*document.names, other)))

@@ -21,7 +21,7 @@ from pymongo.operations import SearchIndexModel
 from database.documents import Candidates, Contents, Counts, Document, Filters, Name, Record, SearchQuery
 from database.errors import IndexMismatch, IndexNotReady, SettingsError, StoreError, StoreUnavailable
 from database.settings import ROOT, IndexSettings
-from database.stores import Store, make_store
+from database.stores import Store, make_store, mongo_rows
 from database.stores.mongo_client import address_of, client_options
 from database.stores.mongo_definitions import TEXT_DEFINITION, vector_definition
 from database.stores.mongo_scope import MAX_RELEASES
@@ -638,3 +638,16 @@ def _multiply(uri: str, count: int) -> None:
             collection = client["acervo"][name]
             row = collection.find_one() or {}
             collection.insert_many([row | {key: f"{number} {row[key]}" for key in keys} for number in range(count)])
+
+
+def test_contents_are_read_in_their_order_whatever_order_rows_come_in() -> None:
+    document, contents = make_document("a", [f"gato {n}" for n in range(5)])
+    twice = [replace(window, id=digest("second", window.id)[:32]) for window in contents.windows]
+    windows = [window for pair in zip(contents.windows, twice, strict=True) for window in pair]
+    contents = replace(contents, windows=windows, vectors=None)
+    parts = (
+        mongo_rows.page_rows(document, contents.pages),
+        mongo_rows.chunk_rows(document, contents.chunks),
+        mongo_rows.plain_rows(document, contents),
+    )
+    assert mongo_rows.read_contents(*(part[::-1] for part in parts)) == replace(contents, page_terms=[])
