@@ -20,19 +20,21 @@ from tests.library import HARVEST, LIGHTHOUSE, Library
 from tests.uploading import make_bytes
 
 LIMIT_S = 20
+PASSWORD = "correct horse battery staple"
 
 
 @dataclass(frozen=True)
 class Fuzzed:
-    """Where the server is, and ids that are there: of documents and of jobs."""
+    """Where the server is, ids that are there (of documents and of jobs), and headers with an admin's session."""
 
     url: str
     ids: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
 
 
 @pytest.fixture(scope="module")
 def server(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
-    """The real program over a copy of the library, with one job that is done."""
+    """The real program over a copy of the library, with one user and one job that is done."""
     data = tmp_path_factory.mktemp("fuzzed") / "data"
     shutil.copytree(library.data_dir, data)
     given = {
@@ -41,6 +43,8 @@ def server(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "PORT": "0",
         "LLM": "extractive",
         "OLLAMA_HOST": "127.0.0.1:9",
+        "LOGIN_LIMIT": "100000",
+        "ASK_LIMIT": "100000",
     }
     with tempfile.NamedTemporaryFile() as log:
         command = [sys.executable, "-m", "app"]
@@ -48,7 +52,13 @@ def server(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         try:
             url = wait_for_address(process, Path(log.name))
             known = [library.documents[name].id for name in (LIGHTHOUSE, HARVEST)]
-            yield Fuzzed(url, {"documents": known, "jobs": [load_one(url, make_bytes(data.parent))]})
+            admin = {"name": "ana", "password": PASSWORD}
+            assert requests.post(f"{url}/users", json=admin, timeout=LIMIT_S).status_code == 201
+            login = requests.post(f"{url}/login", json=admin, timeout=LIMIT_S)
+            cookie = "; ".join(f"{name}={value}" for name, value in login.cookies.items())
+            headers = {"Cookie": cookie, "Origin": url}
+            job_id = load_one(url, make_bytes(data.parent), headers)
+            yield Fuzzed(url, {"documents": known, "jobs": [job_id]}, headers)
         finally:
             process.terminate()
             process.wait(30)
@@ -56,11 +66,12 @@ def server(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         assert "Traceback" not in said, said
 
 
-def load_one(url: str, data: bytes) -> str:
+def load_one(url: str, data: bytes, headers: Mapping[str, str]) -> str:
     """The id of a job that is done."""
-    answer = requests.post(f"{url}/documents", files={"file": ("a.pdf", data)}, timeout=LIMIT_S)
+    answer = requests.post(f"{url}/documents", files={"file": ("a.pdf", data)}, headers=headers, timeout=LIMIT_S)
+    assert answer.status_code == 202, answer.text
     job_id = answer.json()["jobs"][0]["id"]
-    lines = requests.get(f"{url}/jobs/{job_id}", timeout=60).text.splitlines()
+    lines = requests.get(f"{url}/jobs/{job_id}", headers=headers, timeout=60).text.splitlines()
     assert json.loads(lines[-1])["state"] == "done", lines
     return str(job_id)
 

@@ -5,11 +5,12 @@ Files of the pages are left out; a test holds that nothing else is, and that not
 
 from collections.abc import Sequence
 
+from app.operations.access import ACCESS
 from app.operations.documents import DOCUMENTS
 from app.operations.parts import Content, Operation, Parameter
 from app.operations.questions import QUESTIONS
 from app.operations.server import SERVER
 
-OPERATIONS: Sequence[Operation] = (*QUESTIONS, *DOCUMENTS, *SERVER)
+OPERATIONS: Sequence[Operation] = (*QUESTIONS, *DOCUMENTS, *ACCESS, *SERVER)
 
 __all__ = ["OPERATIONS", "Content", "Operation", "Parameter"]
