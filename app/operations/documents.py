@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app import replies
 from app.operations.parts import BINARY, DOCUMENT_ID, FORM, JOB_ID, LINES, TEXT, Content, Operation, Parameter, Schema
 
-COLLECTIONS: Schema = {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 60}, "maxItems": 100}
+COLLECTIONS: Schema = {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 64}, "maxItems": 100}
 ID = Parameter("id", DOCUMENT_ID, "The SHA-256 of the document's bytes.")
 JOB = Parameter("id", JOB_ID, "The job's id.")
 WHERE = Parameter("collection", COLLECTIONS, "Of these collections alone; may be repeated.", "query")
@@ -16,7 +16,7 @@ RANGE = Parameter("Range", {"type": "string", "maxLength": 200}, "Which part, su
 FILES = {
     "type": "object",
     "properties": {
-        "collection": {"type": "string", "maxLength": 60, "description": "Where they belong; before the files."},
+        "collection": {"type": "string", "maxLength": 64, "description": "Where they belong; before the files."},
         "file": {"type": "array", "items": BINARY, "minItems": 1},
     },
     "required": ["file"],
