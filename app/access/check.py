@@ -52,7 +52,7 @@ async def _identify(gate: Gate, request: web.Request, need: Need) -> Principal |
             return None
         raise
     except (StoreError, TimeoutError) as error:
-        if gate.alone and not gate.was_read:
+        if gate.seems_open:
             return NOBODY
         if need == "anybody":
             return None

@@ -43,9 +43,10 @@ class Gate:
         self._lock = asyncio.Lock()
 
     @property
-    def was_read(self) -> bool:
-        """Whether the users have been known since the start."""
-        return self._known is not None
+    def seems_open(self) -> bool:
+        """Whether nobody logs in as far as is known: there were no users when the store last answered; and
+        where it never did, only this machine reaches the server."""
+        return self.alone if self._known is None else not self._known and not self._exposed
 
     def forget_users(self) -> None:
         """Have the list of users read again: it was changed."""
