@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import os
 import resource
 import signal
 import sys
@@ -97,4 +98,5 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # what is written is its owner's alone
     raise SystemExit(main(sys.argv[1:]))

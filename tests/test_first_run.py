@@ -54,6 +54,12 @@ def test_loading_leaves_nothing_outside_data_dir(machine: Path) -> None:
     assert list((machine / "home").rglob("*")) == []
 
 
+def test_what_is_kept_is_its_owners_alone(machine: Path) -> None:
+    """Originals, texts and vectors: other accounts of the machine have no business with them."""
+    modes = {path.stat().st_mode & 0o077 for path in (machine / "data").rglob("*")}
+    assert modes == {0}
+
+
 def test_loading_again_changes_nothing(machine: Path) -> None:
     report = load_sample(machine)
     assert report["unchanged"] == ["guia-do-acervo.pdf"]
