@@ -49,6 +49,7 @@ def fuse(
     """
     floors = dict.fromkeys(WINDOW_VIEWS, FLOOR) | ({"vector": 1.0} if foreign else {})
     weights = {view: weight * (FOREIGN if foreign and view == "vector" else 1) for view, weight in weights.items()}
+    shares, others = _share(weights), _share({view: weight for view, weight in weights.items() if view != "vector"})
     found = {view: getattr(candidates, view) for view in (*WINDOW_VIEWS, *PAGE_VIEWS)}
     places = {c.chunk_id: (c.document_id, c.page) for view in found.values() for c in view}
     windows = {view: _scale({c.chunk_id: c.score for c in _rising(found[view])}, floors[view]) for view in WINDOW_VIEWS}
@@ -59,8 +60,8 @@ def fuse(
         parts |= {view: scores[place] for view, scores in pages.items() if place in scores}
         if parts:
             parts |= {"title": titles[place[0]]} if titles and place[0] in titles else {}
-            left_out = {"vector"} if place[0] in without_vectors else set()
-            ranked.append((chunk_id, _sum(parts, weights, left_out), parts))
+            counted = others if place[0] in without_vectors else shares
+            ranked.append((chunk_id, math.fsum(counted.get(view, 0) * part for view, part in parts.items()), parts))
     return sorted(ranked, key=lambda row: (-row[1], row[0]))
 
 
@@ -79,6 +80,6 @@ def _scale(scores: Mapping[K, float], share: float = FLOOR) -> dict[K, float]:
     return {key: (max(score, 0) - floor) / (top - floor) for key, score in scores.items()}
 
 
-def _sum(parts: Mapping[str, float], weights: Mapping[str, float], left_out: Collection[str]) -> float:
-    total = math.fsum(weight for view, weight in weights.items() if view not in left_out)
-    return math.fsum(weights.get(view, 0) * part for view, part in parts.items()) / total
+def _share(weights: Mapping[str, float]) -> dict[str, float]:
+    total = math.fsum(weights.values()) or 1.0
+    return {view: weight / total for view, weight in weights.items()}

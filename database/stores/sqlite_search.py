@@ -13,7 +13,7 @@ from database.stores.matrix import VectorMatrix
 from database.stores.sqlite_rows import SEEN, TERMS_OF, read_stamp
 
 Found = dict[str, list[Candidate]]
-HELPED = ("words", "grams", "heads")
+HELPED = ("words", "grams")
 """Half of the time of a search, the vectors counted with the other half."""
 LARGE = 10_000
 """Windows from which on two threads are faster than one."""
