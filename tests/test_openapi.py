@@ -27,7 +27,7 @@ DEEP = int(os.environ.get("ACERVO_DEEP", "0"))
 """How many times as many requests are tried, other ones each time."""
 EXAMPLES = 25 * (1 + DEEP)
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
-PAGES = re.compile(r"/(?:app\.css|favicon\.svg|(?:css|js|lib|docs)/\{name\}|docs)?$")
+PAGES = re.compile(r"/(?:app\.css|favicon\.svg|(?:css|js|lib|docs|access)/\{name\}|docs|login|profile)?$")
 NOT_HERE = {
     "/gemini": (503,),
     "/jobs/{id}/retry": (409,),

@@ -13,7 +13,7 @@ from blockbuster import BlockBuster
 from yarl import URL
 
 from app.errors import NotFound
-from app.handlers.page import LIBRARIES, STRIPPED, WEB_DIR, add_page_routes, load_files
+from app.handlers.page import ENTRIES, LIBRARIES, OURS, STRIPPED, WEB_DIR, add_page_routes, load_files
 from app.page_source import find_modules, strip_source
 from app.security import SECURITY_HEADERS
 
@@ -55,6 +55,9 @@ async def client(base: URL) -> AsyncIterator[ClientSession]:
         ("/favicon.svg", "image/svg+xml"),
         ("/js/app.js", "text/javascript"),
         ("/js/i18n/pt-BR.js", "text/javascript"),
+        ("/login", "text/html"),
+        ("/access/access.css", "text/css"),
+        ("/access/i18n/pt-BR.js", "text/javascript"),
     ],
 )
 async def test_serves_each_kind_of_file(client: ClientSession, path: str, content_type: str) -> None:
@@ -62,11 +65,11 @@ async def test_serves_each_kind_of_file(client: ClientSession, path: str, conten
         assert response.status == 200
         assert response.headers["Content-Type"] == f"{content_type}; charset=utf-8"
         assert response.headers["Cache-Control"] == "no-cache"
-        file = WEB_DIR / ("index.html" if path == "/" else path.removeprefix("/"))
+        file = WEB_DIR / {"/": "index.html", "/login": "access/login.html"}.get(path, path.removeprefix("/"))
         source = file.read_text(encoding="utf-8")
         expected = strip_source(source) if file.suffix in STRIPPED else source
         body = gzip.decompress(await response.read()).decode()
-        assert re.sub(r'<link rel="modulepreload" href="/js/[^"]+" />\n', "", body) == expected
+        assert re.sub(r'<link rel="modulepreload" href="/(?:js|access)/[^"]+" />\n', "", body) == expected
 
 
 def test_the_page_asks_for_all_its_modules_at_once() -> None:
@@ -84,6 +87,11 @@ def test_modules_are_found_however_they_import_each_other() -> None:
         "/js/d.js": "",
     }
     assert sorted(find_modules("/js/app.js", sources)) == ["/js/a.js", "/js/d.js", "/js/ui/b.js"]
+
+
+def test_where_nobody_logs_in_nothing_about_logins_is_fetched() -> None:
+    html = load_files()["/"].body.decode()
+    assert "/js/ui/account.js" not in html and "/access/" not in html
 
 
 async def test_sends_plain_bytes_to_who_cannot_decompress(client: ClientSession) -> None:
@@ -141,12 +149,12 @@ async def test_requests_touch_no_disk(client: ClientSession, base: URL) -> None:
 def test_every_module_that_is_imported_is_served() -> None:
     files = load_files()
     for address, file in files.items():
-        if not address.startswith("/js/"):
+        if not address.startswith(("/js/", "/access/")):
             continue
         for target in re.findall(rb'from "([./][^"]+)"', file.body):
             wanted = URL(f"http://page{address}").join(URL(target.decode())).path
             assert wanted in files, f"{address} imports {wanted}"
-    html = files["/"].body.decode()
+    html = "".join(files[page].body.decode() for page in ENTRIES)
     for wanted in re.findall(r'(?:src|href)="(/[^"]+)"', html):
         assert wanted in files or wanted in LIBRARIES, wanted
 
@@ -158,15 +166,16 @@ def test_comments_and_indentation_stay_behind() -> None:
 
 
 def test_no_text_of_the_page_spans_lines() -> None:
-    for path in (WEB_DIR / "js").rglob("*.js"):
+    for path in (path for folder in OURS for path in (WEB_DIR / folder).rglob("*.js")):
         code = strip_source(path.read_text(encoding="utf-8"))
         odd = [line for line in code.splitlines() if line.count("`") % 2 and ".replace(/" not in line]
         assert not odd, path
 
 
 def test_the_whole_page_is_small() -> None:
-    """Everything that a visit can fetch, libraries included: of the languages, one. /docs is another page."""
-    files = {address: file for address, file in load_files().items() if not address.startswith("/docs")}
+    """Everything that a visit can fetch, libraries included: of the languages, one. Others are pages of their own."""
+    others = ("/docs", "/access/", "/login", "/profile")
+    files = {address: file for address, file in load_files().items() if not address.startswith(others)}
     assert set(LIBRARIES) < set(files)
     sizes = {address: len(file.gzipped) for address, file in files.items()}
     words = [size for address, size in sizes.items() if re.fullmatch(r"/js/i18n/[a-z]{2}(-[A-Z]{2})?\.js", address)]
@@ -197,5 +206,6 @@ def test_the_policy_allows_nothing_inline_and_no_other_host() -> None:
     assert policy["script-src"] == "'self'"
     assert policy["trusted-types"] == "dompurify"
     assert not re.search(r"unsafe|https?:|\*|data:|blob:", SECURITY_HEADERS["Content-Security-Policy"])
-    html = (WEB_DIR / "index.html").read_text(encoding="utf-8")
+    pages = (WEB_DIR / "index.html", *(WEB_DIR / "access").glob("*.html"))
+    html = "".join(page.read_text(encoding="utf-8") for page in pages)
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|https?://", html)

@@ -25,6 +25,7 @@ POLICY: Mapping[tuple[str, str], Need] = {
     ("GET", "/css/{name}"): None,
     ("GET", "/js/{name}"): None,
     ("GET", "/lib/{name}"): None,
+    ("GET", "/access/{name}"): None,
     ("GET", "/"): "login",
     ("GET", "/profile"): "session",
     ("GET", "/me"): "login",

@@ -1,5 +1,5 @@
-"""Serves the chat page, and `/docs` with the interface for people: a fixed table of files, read and compressed once
-when the server starts.
+"""Serves the chat page, `/login` and `/profile`, and `/docs` with the interface for people: a fixed table of files,
+read and compressed once when the server starts.
 
 Nothing outside the table can be asked for, so there is no path to check. Libraries that are not
 installed are left out of it; the page then shows answers as plain text.
@@ -34,8 +34,10 @@ CONTENT_TYPES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
 }
 
-ENTRY = "/js/app.js"
-FOLDERS = ("css", "js", "lib", "docs")
+ENTRIES: Mapping[str, str] = {"/": "/js/app.js", "/login": "/access/login.js", "/profile": "/access/profile.js"}
+"""Page → the module that it begins with."""
+FOLDERS = ("css", "js", "lib", "docs", "access")
+OURS = ("css", "js", "access")
 STRIPPED = (".js", ".css")
 """Of our own files; libraries come minified."""
 
@@ -56,7 +58,7 @@ FILES = web.AppKey("page_files", Mapping[str, PageFile])
 def add_page_routes(app: web.Application) -> None:
     """Serve the page at `/` and its files beside it. They are read when the server starts."""
     app.on_startup.append(_load_at_startup)
-    for path in ("/", "/docs", "/app.css", "/favicon.svg", *(f"/{folder}/{{name:.+}}" for folder in FOLDERS)):
+    for path in (*ENTRIES, "/docs", "/app.css", "/favicon.svg", *(f"/{folder}/{{name:.+}}" for folder in FOLDERS)):
         app.router.add_get(path, serve_file)
 
 
@@ -78,8 +80,10 @@ async def serve_file(request: web.Request) -> web.Response:
 def load_files(folder: Path = WEB_DIR) -> Mapping[str, PageFile]:
     """Read and compress the page's files below `folder`: address → file. Blocks; small."""
     bodies = {address: _read(path) for address, path in _list_files(folder) if path.is_file()}
-    sources = {address: body.decode() for address, body in bodies.items() if address.startswith("/js/")}
-    bodies["/"] = add_preloads(bodies["/"].decode(), find_modules(ENTRY, sources)).encode()
+    sources = {address: body.decode() for address, body in bodies.items() if address.endswith(".js")}
+    for page, entry in ENTRIES.items():
+        if page in bodies:
+            bodies[page] = add_preloads(bodies[page].decode(), find_modules(entry, sources)).encode()
     return {address: _make_file(address, body) for address, body in bodies.items()}
 
 
@@ -91,7 +95,9 @@ def _list_files(folder: Path) -> Iterator[tuple[str, Path]]:
     yield "/", folder / "index.html"
     yield "/app.css", folder / "app.css"
     yield "/favicon.svg", folder / "favicon.svg"
-    for path in sorted([*(folder / "css").rglob("*.css"), *(folder / "js").rglob("*.js")]):
+    for page in ("login", "profile"):
+        yield f"/{page}", folder / "access" / f"{page}.html"
+    for path in sorted(path for name in OURS for path in (folder / name).rglob("*") if path.suffix in STRIPPED):
         yield f"/{path.relative_to(folder).as_posix()}", path
     yield "/docs", folder / "docs" / "index.html"
     for name in ("docs.css", "docs.js"):

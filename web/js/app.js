@@ -6,12 +6,15 @@ import { createCollection } from "./api/collection.js";
 import { createConversation } from "./api/conversation.js";
 import { createHistory } from "./api/history.js";
 import { createLibrary } from "./api/library.js";
+import { readMe } from "./api/me.js";
 import { createModels } from "./api/models.js";
+import { whenLoggedOut } from "./api/requests.js";
 import { openMemory, openRows } from "./api/rows.js";
 import { readReadiness } from "./api/server.js";
 import { preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n/index.js";
 import { createLayout } from "./layout.js";
-import { recall } from "./memory.js";
+import { createEnd, followLogOut, takeDraft } from "./leaving.js";
+import { recall, setOwner } from "./memory.js";
 import { loadLibraries } from "./render/markdown.js";
 import { createStore } from "./store.js";
 import { createComposer } from "./ui/composer.js";
@@ -33,15 +36,18 @@ const RETRY_READY_MS = 5000;
 const root = document.getElementById("app");
 const store = createStore();
 const layout = createLayout(root, store);
-store.options.value = { ...store.options.value, rewrite: !recall(REWRITE) };
 
 let mounted = [];
 let readyTimer = 0;
 
-const [rows, libraries] = await Promise.all([
-  openRows().catch(openMemory),
-  loadLibraries(),
-  useLanguage(preferredLanguage()),
+const [me, libraries] = await Promise.all([readMe(), loadLibraries(), useLanguage(preferredLanguage())]);
+setOwner(me.name);
+store.options.value = { ...store.options.value, rewrite: !recall(REWRITE) };
+store.draft.value = takeDraft(me.name);
+const [rows, account] = await Promise.all([
+  me.unknown ? openMemory() : openRows().catch(openMemory),
+  // Where nobody logs in, nothing of it is fetched.
+  me.login ? import("./ui/account.js") : null,
 ]);
 const collection = createCollection(store);
 const adding = createAdding(store, collection.refresh);
@@ -50,6 +56,9 @@ const models = createModels(store, askConsent);
 const conversation = createConversation(store, { onGone: refreshReadiness, history, permit: models.permit });
 const page = {
   store,
+  me,
+  may: (scope) => me.scopes.includes(scope),
+  account,
   libraries,
   conversation,
   collection,
@@ -60,6 +69,8 @@ const page = {
   startNew,
   changeLanguage,
 };
+whenLoggedOut(createEnd(store, me.name, history.list));
+if (me.login) followLogOut(me.name);
 if (!history.kept) store.message.value = "history.unkept";
 await followAddress(store, conversation, () => (store.message.value = "history.missing"));
 mount();
@@ -73,7 +84,7 @@ store.conversation.subscribe(() => globalThis.speechSynthesis?.cancel());
 // What was loaded meanwhile shows when the person comes back to the page, and after each answer.
 document.addEventListener("visibilitychange", () => document.hidden || lookAtDocuments());
 store.answering.subscribe((answering) => answering || collection.refresh());
-void adding.resume();
+resumeAdding();
 void refreshReadiness();
 void models.refresh();
 
@@ -83,14 +94,14 @@ function mount() {
   const documents = createDocuments(page);
   const chosen = createChosen(page);
   const undo = createUndo(page);
-  const drop = createDrop(page);
+  const drop = page.may("write") ? createDrop(page) : null;
   const composer = createComposer(page);
   const header = createHeader(page);
   const sidebar = createSidebar(page);
   const log = createLog(page);
   const message = createMessage(store);
   const panel = createPagePanel(page);
-  mounted = [header, sidebar, log, message, chosen, composer, panel, documents, undo, drop];
+  mounted = [header, sidebar, log, message, chosen, composer, panel, documents, undo, drop].filter(Boolean);
   root.replaceChildren(
     h("a", { class: "skip", href: "#question" }, t("app.skip")),
     header.element,
@@ -108,7 +119,7 @@ function mount() {
     panel.element,
     ...documents.elements,
     undo.element,
-    drop.element,
+    drop?.element ?? "",
   );
   composer.focus();
   layout.makeRoom();
@@ -129,7 +140,11 @@ async function changeLanguage(language) {
 
 function lookAtDocuments() {
   void collection.refresh();
-  void adding.resume();
+  resumeAdding();
+}
+
+function resumeAdding() {
+  if (page.may("write")) void adding.resume();
 }
 
 /** Ask how the server is, and keep asking for as long as it is not ready. */

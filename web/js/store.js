@@ -59,6 +59,8 @@ export function createStore() {
     shown: signal(null),
     /** What is typed but not sent; survives a change of language. */
     draft: signal(""),
+    /** The collection that added files go into; "" is the common one. */
+    into: signal(""),
     /** Files that are being added, as `transfers.js` describes them. */
     transfers: signal([]),
     /** How many of the files that were dropped last were left out, because they are no PDFs. */

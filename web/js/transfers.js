@@ -1,7 +1,7 @@
 /**
  * What becomes of a file that a person adds, from its first byte to its last vector. Pure.
  *
- * A transfer is `{key, file, name, size, phase, sent, job, kind, detail, away}`:
+ * A transfer is `{key, file, collection, name, size, phase, sent, job, kind, detail, away}`:
  *   file    the File, null for one that another page, or this one before a reload, has sent
  *   phase   waiting | sending | working | done | failed | stopped
  *   sent    0 to 1
@@ -28,9 +28,10 @@ const OTHER_FAILURE = ["refusal.failed", true];
 const WAY = { received: 0.1, text: 0.2, layout: 0.7 };
 
 /** A file that was dropped or picked. */
-export function createTransfer(key, file) {
+export function createTransfer(key, file, collection = "") {
   const { name, size } = file;
-  return { key, file, name, size, phase: "waiting", sent: 0, job: null, kind: "", detail: "", away: false };
+  const state = { phase: "waiting", sent: 0, job: null, kind: "", detail: "", away: false };
+  return { key, file, collection, name, size, ...state };
 }
 
 /** A job of the server that this page did not begin. */

@@ -2,6 +2,7 @@
 
 import { AnswerError } from "./errors.js";
 import { readChunks, splitLines } from "./ndjson.js";
+import { request } from "./requests.js";
 
 const NANO = 1e9;
 
@@ -66,13 +67,13 @@ function summarise(part) {
 }
 
 async function send(question, signal) {
-  const request = {
+  const options = {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(question),
     signal,
   };
-  return orFail(fetch("/", request), signal, "gone");
+  return orFail(request("/", options), signal, "gone");
 }
 
 async function* readAnswer(response, signal) {

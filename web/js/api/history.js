@@ -5,6 +5,8 @@
  * A conversation is `{id, title, created, updated, chosen, options}`; its turns are rows as `store.js` makes them.
  */
 
+import { nameFor } from "../memory.js";
+
 const CHANNEL = "acervo.history";
 const TABLES = ["conversations", "turns", "texts"];
 
@@ -12,7 +14,7 @@ const TABLES = ["conversations", "turns", "texts"];
  * @param {ReturnType<import("./rows.js").openMemory>} rows
  */
 export function createHistory(rows) {
-  const channel = typeof BroadcastChannel === "undefined" || !rows.kept ? null : new BroadcastChannel(CHANNEL);
+  const channel = typeof BroadcastChannel === "undefined" || !rows.kept ? null : new BroadcastChannel(nameFor(CHANNEL));
   const tell = (id) => channel?.postMessage(id);
 
   async function save(conversation, turns) {

@@ -2,6 +2,7 @@
 
 import { isFinal } from "../transfers.js";
 import { readChunks, splitLines } from "./ndjson.js";
+import { request } from "./requests.js";
 
 const RETRY_MS = [500, 1000, 2000, 5000];
 
@@ -28,7 +29,7 @@ export function retryJob(id) {
 export async function* followJob(id, waits = RETRY_MS) {
   for (let failed = 0; ; failed += 1) {
     try {
-      const response = await fetch(address(id));
+      const response = await request(address(id));
       if (response.status === 404) return;
       if (!response.ok) throw new TypeError(`${response.status}`);
       for await (const line of splitLines(readChunks(response.body))) {
@@ -49,7 +50,7 @@ export async function* followJob(id, waits = RETRY_MS) {
 const address = (id) => `/jobs/${encodeURIComponent(id)}`;
 
 async function ask(path, method = "GET") {
-  const response = await fetch(path, { method });
+  const response = await request(path, { method });
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
   return response.json();
 }

@@ -1,7 +1,8 @@
 /** The models that can answer, and the hosts that a person allowed questions to be sent to. */
 
-import { recall, remember } from "../memory.js";
+import { nameFor, recall, remember } from "../memory.js";
 import { AnswerError } from "./errors.js";
+import { request } from "./requests.js";
 
 const CHOSEN = "acervo.model";
 const ALLOWED = "acervo.remote";
@@ -49,7 +50,7 @@ export function createModels(store, ask) {
   store.allowed.value = listAllowed();
   // What another tab takes back holds here, too.
   globalThis.addEventListener?.("storage", ({ key }) => {
-    if (key === ALLOWED) store.allowed.value = listAllowed();
+    if (key === nameFor(ALLOWED)) store.allowed.value = listAllowed();
   });
   setModel(recall(CHOSEN) ?? "");
   return {
@@ -81,7 +82,7 @@ function listAllowed() {
 }
 
 async function readModels() {
-  const response = await fetch("/models");
+  const response = await request("/models");
   if (!response.ok) throw new Error(`GET /models: ${response.status}`);
   return (await response.json()).models;
 }

@@ -1,20 +1,24 @@
 /**
  * Where conversations lie: tables of plain objects in IndexedDB, or in memory where that is blocked.
  *
+ * Each user has tables of their own.
+ *
  *   read(table, key)      the row, or undefined
  *   list(table, first)    its rows by key; with `first`, those whose key begins with it
  *   write(puts, removals) all or nothing: puts are [table, row], removals [table, key]; the key of a
  *                         conversation's rows in "turns" and "texts" is the conversation's id
  */
 
+import { nameFor } from "../memory.js";
+
 const NAME = "acervo";
 const VERSION = 1;
 /** Table → the fields that make its key. */
 const TABLES = { conversations: "id", turns: ["conversation", "id"], texts: ["conversation", "id"] };
 
-/** Open the browser's database; rejects where it is blocked. */
+/** Open the browser's database of whom `setOwner` named; rejects where it is blocked. */
 export async function openRows() {
-  const request = indexedDB.open(NAME, VERSION);
+  const request = indexedDB.open(nameFor(NAME), VERSION);
   request.onupgradeneeded = () => {
     for (const [table, keyPath] of Object.entries(TABLES)) request.result.createObjectStore(table, { keyPath });
   };
@@ -36,6 +40,15 @@ export async function openRows() {
       });
     },
   };
+}
+
+/** Remove what is kept of `user`; open pages let go of it. Resolves also where nothing can be kept. */
+export async function removeRows(user) {
+  try {
+    await settle(indexedDB.deleteDatabase(nameFor(NAME, user)));
+  } catch {
+    // Storage is blocked, or a page that does not answer holds it: then it goes with that page.
+  }
 }
 
 /** The same, forgotten with the page. */

@@ -1,8 +1,10 @@
 /** The server's small reports, and the addresses of documents and page images. */
 
+import { request } from "./requests.js";
+
 /** GET /documents → Document[]. Rejects when the server does not answer or refuses. */
 export async function listDocuments() {
-  const response = await fetch("/documents");
+  const response = await request("/documents");
   if (!response.ok) throw new Error(`GET /documents: ${response.status}`);
   const body = await response.json();
   return body.documents ?? [];
@@ -23,7 +25,7 @@ export function restoreDocument(id) {
 }
 
 async function send(id, what, method) {
-  const response = await fetch(`/documents/${encodeURIComponent(id)}${what}`, { method });
+  const response = await request(`/documents/${encodeURIComponent(id)}${what}`, { method });
   if (!response.ok) throw new Error(`${method} ${response.url}: ${response.status}`);
   return response;
 }
@@ -36,9 +38,16 @@ export async function readReadiness() {
 
 /** GET /topics → Topic[]: headings about which the loaded documents can be asked. Rejects as `listDocuments` does. */
 export async function listTopics() {
-  const response = await fetch("/topics");
+  const response = await request("/topics");
   if (!response.ok) throw new Error(`GET /topics: ${response.status}`);
   return (await response.json()).topics;
+}
+
+/** GET /collections → the names of the collections that the asker sees, "" for what is in none. Rejects likewise. */
+export async function listCollections() {
+  const response = await request("/collections");
+  if (!response.ok) throw new Error(`GET /collections: ${response.status}`);
+  return (await response.json()).collections.map(({ name }) => name);
 }
 
 /** The document itself, opened by the browser at `page`. */

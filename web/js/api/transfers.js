@@ -34,16 +34,16 @@ export function createTransfers(store, onDocuments) {
   function pump() {
     clearTimeout(full);
     const waiting = transfers.value.filter(({ phase }) => phase === "waiting");
-    for (const { key, file } of waiting.slice(0, AT_ONCE - sending.size)) void send(key, file);
+    for (const { key, file, collection } of waiting.slice(0, AT_ONCE - sending.size)) void send(key, file, collection);
   }
-  async function send(key, file) {
+  async function send(key, file, collection) {
     const controller = new AbortController();
     sending.set(key, controller);
     change(key, { phase: "sending", sent: 0, kind: "", detail: "" });
     try {
       const refusal = await foreseeRefusal(file, maxBytes);
       if (refusal) throw new UploadError(refusal);
-      const job = await sendFile(file, { signal: controller.signal, onProgress: (sent) => change(key, { sent }) });
+      const job = await sendFile(file, { collection, signal: controller.signal, onProgress: (sent) => change(key, { sent }) });
       take(job, key);
     } catch (error) {
       fail(key, error);
@@ -109,7 +109,7 @@ export function createTransfers(store, onDocuments) {
   return {
     /** Add these files behind those that wait. */
     add(files) {
-      transfers.value = [...transfers.value, ...files.map((file) => createTransfer(createId(), file))];
+      transfers.value = [...transfers.value, ...files.map((file) => createTransfer(createId(), file, store.into.value))];
       pump();
     },
     /** Break it off; what the server has of it goes away. */

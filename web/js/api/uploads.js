@@ -1,5 +1,7 @@
 /** POST /documents: one file in, the server's job for it out. By XMLHttpRequest: it alone reports upload progress. */
 
+import { noteStatus } from "./requests.js";
+
 /** Why a file was not taken: `kind` as the server names it, "gone" when nothing answered, "" when it said no kind. */
 export class UploadError extends Error {
   constructor(kind, message = "") {
@@ -10,18 +12,19 @@ export class UploadError extends Error {
 }
 
 /**
- * Send `file`; `onProgress` is called with the share that is on its way, 0 to 1. Resolves to the job; rejects with an
+ * Send `file` into `collection`; `onProgress` is called with the share that is on its way, 0 to 1. Resolves to the job; rejects with an
  * `UploadError`, or with an AbortError after `signal` was aborted.
  * @param {File} file
- * @param {{signal: AbortSignal, onProgress: (sent: number) => void}} options
+ * @param {{collection?: string, signal: AbortSignal, onProgress: (sent: number) => void}} options
  */
-export function sendFile(file, { signal, onProgress }) {
+export function sendFile(file, { collection = "", signal, onProgress }) {
   const { promise, resolve, reject } = withResolvers();
   const request = new XMLHttpRequest();
   const abort = () => request.abort();
   request.open("POST", "/documents");
   request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
   request.onload = () => {
+    noteStatus(request.status);
     const { job, error } = readReply(request.status, request.responseText);
     if (job) resolve(job);
     else reject(error);
@@ -31,6 +34,8 @@ export function sendFile(file, { signal, onProgress }) {
   request.onloadend = () => signal.removeEventListener("abort", abort);
   signal.addEventListener("abort", abort);
   const form = new FormData();
+  // The server reads it before the file.
+  if (collection) form.append("collection", collection);
   form.append("file", file, file.name);
   request.send(form);
   return promise;

@@ -8,6 +8,14 @@ export default {
   "nav.language": "Language",
   "nav.theme": "Switch between light and dark",
 
+  "account.as": "Logged in as {name}",
+  "account.title": "{name}: profile, log out",
+  "account.profile": "Profile",
+  "account.logout": "Log out",
+  "account.forget": "Forget my conversations on this machine",
+  "account.forgetHelp": "Otherwise they wait in this browser for your next login.",
+  "account.failed": "Logging out did not work. Is the server running?",
+
   "documents.count": { one: "{n} document", other: "{n} documents" },
   "documents.noun": { one: "document", other: "documents" },
   "documents.pages": { one: "{n} page", other: "{n} pages" },
@@ -42,6 +50,10 @@ export default {
   "documents.folder": "from the folder",
   "documents.notes": { one: "{n} remark", other: "{n} remarks" },
   "documents.more": "And {n} more: the search finds them.",
+  "documents.common": "general",
+  "documents.into": "Into the collection",
+  "documents.noneForYou":
+    "There are no documents that you can see yet. An admin can add some, or give you access to theirs.",
 
   "transfer.title": "On the way",
   "transfer.clear": "Clear",
@@ -189,6 +201,7 @@ export default {
   "error.broken": "The answer broke off: {message}",
   "error.incomplete": "The answer ended before it was complete.",
   "error.model": "The language model failed. {message}",
+  "error.login": "You are not logged in any more. Log in and try again: the question is kept.",
   "error.retry": "Retry",
   "error.unsent":
     "Nothing was sent. The model {model} does not run on this machine, and you did not allow sending questions to it.",

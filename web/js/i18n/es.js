@@ -9,6 +9,14 @@ export default {
   "nav.language": "Idioma",
   "nav.theme": "Cambiar entre claro y oscuro",
 
+  "account.as": "Has entrado como {name}",
+  "account.title": "{name}: perfil, salir",
+  "account.profile": "Perfil",
+  "account.logout": "Salir",
+  "account.forget": "Olvidar mis conversaciones en este equipo",
+  "account.forgetHelp": "Si no, esperan en este navegador hasta que vuelvas a entrar.",
+  "account.failed": "No se pudo salir. ¿Está en marcha el servidor?",
+
   "documents.count": { one: "{n} documento", other: "{n} documentos" },
   "documents.noun": { one: "documento", other: "documentos" },
   "documents.pages": { one: "{n} página", other: "{n} páginas" },
@@ -43,6 +51,10 @@ export default {
   "documents.folder": "de la carpeta",
   "documents.notes": { one: "{n} observación", other: "{n} observaciones" },
   "documents.more": "Y {n} más: la búsqueda los encuentra.",
+  "documents.common": "general",
+  "documents.into": "En la colección",
+  "documents.noneForYou":
+    "Todavía no hay documentos que puedas ver. Un administrador puede añadir algunos o darte acceso a los que hay.",
 
   "transfer.title": "En camino",
   "transfer.clear": "Limpiar",
@@ -191,6 +203,7 @@ export default {
   "error.broken": "La respuesta se interrumpió: {message}",
   "error.incomplete": "La respuesta terminó antes de estar completa.",
   "error.model": "El modelo de lenguaje falló. {message}",
+  "error.login": "Tu sesión ha terminado. Entra y vuelve a intentarlo: la pregunta está guardada.",
   "error.retry": "Reintentar",
   "error.unsent":
     "No se envió nada. El modelo {model} no funciona en esta máquina, y no permitiste enviarle preguntas.",

@@ -9,6 +9,14 @@ export default {
   "nav.language": "Langue",
   "nav.theme": "Basculer entre clair et sombre",
 
+  "account.as": "Connecté en tant que {name}",
+  "account.title": "{name} : profil, déconnexion",
+  "account.profile": "Profil",
+  "account.logout": "Se déconnecter",
+  "account.forget": "Oublier mes conversations sur cette machine",
+  "account.forgetHelp": "Sinon, elles attendent dans ce navigateur votre prochaine connexion.",
+  "account.failed": "La déconnexion a échoué. Le serveur fonctionne-t-il ?",
+
   "documents.count": { one: "{n} document", other: "{n} documents" },
   "documents.noun": { one: "document", other: "documents" },
   "documents.pages": { one: "{n} page", other: "{n} pages" },
@@ -46,6 +54,10 @@ export default {
   "documents.folder": "du dossier",
   "documents.notes": { one: "{n} remarque", other: "{n} remarques" },
   "documents.more": "Et {n} de plus : la recherche les trouve.",
+  "documents.common": "général",
+  "documents.into": "Dans la collection",
+  "documents.noneForYou":
+    "Il n’y a pas encore de documents que vous puissiez voir. Un administrateur peut en ajouter ou vous donner accès à ceux qui existent.",
 
   "transfer.title": "En cours",
   "transfer.clear": "Effacer",
@@ -195,6 +207,7 @@ export default {
   "error.broken": "La réponse s’est interrompue : {message}",
   "error.incomplete": "La réponse s’est terminée avant d’être complète.",
   "error.model": "Le modèle de langage a échoué. {message}",
+  "error.login": "Votre session est terminée. Connectez-vous et réessayez : la question est conservée.",
   "error.retry": "Réessayer",
   "error.unsent":
     "Rien n’a été envoyé. Le modèle {model} ne tourne pas sur cette machine et vous n’avez pas permis de lui envoyer de questions.",

@@ -20,10 +20,10 @@ export function preferredLanguage(remembered = recall(REMEMBERED), wanted = navi
   return [remembered, ...wanted].map(matchLanguage).find(Boolean) ?? "en";
 }
 
-/** Make `language` the page's; its words are fetched when they are not here yet. */
-export async function useLanguage(language) {
+/** Make `language` the page's; its words are fetched when they are not here yet: by `load`, those of the chat. */
+export async function useLanguage(language, load = (tag) => import(`./${tag}.js`)) {
   wanted = language;
-  const loaded = await import(`./${language}.js`);
+  const loaded = await load(language);
   // Another one was chosen while this one was on its way.
   if (wanted !== language) return;
   words = loaded.default;

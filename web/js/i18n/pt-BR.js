@@ -9,6 +9,14 @@ export default {
   "nav.language": "Idioma",
   "nav.theme": "Alternar entre claro e escuro",
 
+  "account.as": "Você entrou como {name}",
+  "account.title": "{name}: perfil, sair",
+  "account.profile": "Perfil",
+  "account.logout": "Sair",
+  "account.forget": "Esquecer minhas conversas nesta máquina",
+  "account.forgetHelp": "Senão elas esperam neste navegador até você entrar de novo.",
+  "account.failed": "Não foi possível sair. O servidor está funcionando?",
+
   "documents.count": { one: "{n} documento", other: "{n} documentos" },
   "documents.noun": { one: "documento", other: "documentos" },
   "documents.pages": { one: "{n} página", other: "{n} páginas" },
@@ -43,6 +51,10 @@ export default {
   "documents.folder": "da pasta",
   "documents.notes": { one: "{n} observação", other: "{n} observações" },
   "documents.more": "E mais {n}: a busca os encontra.",
+  "documents.common": "geral",
+  "documents.into": "Na coleção",
+  "documents.noneForYou":
+    "Ainda não há documentos que você possa ver. Um administrador pode adicionar alguns ou dar acesso aos que há.",
 
   "transfer.title": "A caminho",
   "transfer.clear": "Limpar",
@@ -191,6 +203,7 @@ export default {
   "error.broken": "A resposta foi interrompida: {message}",
   "error.incomplete": "A resposta terminou antes de estar completa.",
   "error.model": "O modelo de linguagem falhou. {message}",
+  "error.login": "Sua sessão terminou. Entre e tente de novo: a pergunta está guardada.",
   "error.retry": "Tentar de novo",
   "error.unsent":
     "Nada foi enviado. O modelo {model} não roda nesta máquina, e você não permitiu enviar perguntas a ele.",

@@ -58,7 +58,9 @@ export function createList(page) {
     const { phase, list: documents } = store.documents.value;
     const shown = found();
     tools.hidden = choice.hidden = documents.length < 2;
-    show(shown.slice(0, MAX_ROWS).map((one) => ({ ...one, chosen: chosen().includes(one.id), only: documents.length < 2 })));
+    const place = nameCollections(documents);
+    const only = documents.length < 2;
+    show(shown.slice(0, MAX_ROWS).map((one) => ({ ...one, place: place(one), chosen: chosen().includes(one.id), only })));
     rest.textContent = describeRest(phase, documents.length, shown.length);
     rest.hidden = rest.textContent === "";
     describeChoice();
@@ -71,6 +73,17 @@ export function createList(page) {
   }
   const ends = [store.documents.subscribe(draw), store.options.subscribe(draw)];
   return { element, destroy: () => ends.forEach((end) => end()) };
+}
+
+/** Calls a document's collection by its name; by "" where all documents are in one. */
+function nameCollections(documents) {
+  const several = countCollections(documents) > 1;
+  return ({ collection }) => (several ? collection || t("documents.common") : "");
+}
+
+/** In how many collections they are. Pure. */
+export function countCollections(documents) {
+  return new Set(documents.map(({ collection }) => collection ?? "")).size;
 }
 
 /** Those whose name or title holds every word of `text`. Pure. */

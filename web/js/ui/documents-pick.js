@@ -6,8 +6,9 @@ import { chooseFile } from "./files.js";
 
 const PDF = ".pdf,application/pdf";
 
-/** @param {{adding: {add: (files: File[]) => void}}} page */
+/** Null for whom may not add any. @param {{adding: {add: (files: File[]) => void}, may: (scope: string) => boolean}} page */
 export function createPick(page) {
+  if (!page.may("write")) return null;
   const pick = () => chooseFile(PDF, (...files) => page.adding.add(files), true);
   return h(
     "button",

@@ -5,12 +5,15 @@ import { formatBytes, formatDate, formatLanguage, isolate, t } from "../i18n/ind
 import { addsToName } from "../store.js";
 import { h, iconButton } from "./dom.js";
 
-/** A row whose `update` takes a document with `chosen`, and `only` where there is nothing to choose from. */
-export function createDocumentRow({ collection }, remove) {
+/**
+ * A row whose `update` takes a document with `chosen`, `only` where there is nothing to choose from, and
+ * `place`, the collection where there are several.
+ */
+export function createDocumentRow({ collection, may }, remove) {
   const box = h("input", { type: "checkbox", onchange: () => collection.toggle(shown.id, box.checked) });
   const link = h("a", { target: "_blank", rel: "noopener" });
   const facts = h("div");
-  const trash = iconButton("trash", "", () => remove(shown));
+  const trash = iconButton("trash", "", () => remove(shown), { hidden: !may("write") });
   const element = h("li", {}, box, h("div", { class: "what" }, link, facts), trash);
   let shown = {};
   let drawn = "";
@@ -32,9 +35,9 @@ export function createDocumentRow({ collection }, remove) {
 }
 
 function describe(entry) {
-  const { title, pages, chunks, size, language, origin, added_at } = entry;
+  const { title, pages, chunks, size, language, origin, added_at, place } = entry;
   const extent = [pages > 0 && t("documents.pages", { n: pages }), chunks > 0 && t("documents.chunks", { n: chunks }), formatBytes(size)];
-  const origins = [language && formatLanguage(language), formatDate(added_at), origin === "folder" && t("documents.folder")];
+  const origins = [place, language && formatLanguage(language), formatDate(added_at), origin === "folder" && t("documents.folder")];
   return [
     addsToName(entry) && h("p", { class: "title" }, title),
     ...[extent, origins].map((facts) => h("p", { class: "facts" }, facts.filter(Boolean).join(" · "))),

@@ -69,6 +69,7 @@ function createExample(page, question) {
 }
 
 function explainLoading(page) {
+  if (!page.may("write")) return [h("h2", {}, t("empty.none.title")), h("p", { class: "lead" }, t("documents.noneForYou"))];
   return [
     h("h2", {}, t("empty.none.title")),
     h("p", { class: "lead" }, t("empty.what")),

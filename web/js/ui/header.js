@@ -1,12 +1,13 @@
 /** The bar at the top: conversations, name, documents, new conversation, language, theme. */
 
-import { LANGUAGES, currentLanguage, formatNumber, t } from "../i18n/index.js";
+import { formatNumber, t } from "../i18n/index.js";
 import { readableDocuments } from "../store.js";
 import { isActive } from "../transfers.js";
 import { h, icon, iconButton } from "./dom.js";
+import { createLanguageSwitch } from "./language.js";
 import { switchTheme } from "./theme.js";
 
-/** @param {{store: object, toggleSidebar: () => void, startNew: () => void, changeLanguage: (tag: string) => void, showDocuments: () => void}} page */
+/** @param {{store: object, toggleSidebar: () => void, startNew: () => void, changeLanguage: (tag: string) => void, showDocuments: () => void, account: object | null}} page */
 export function createHeader(page) {
   const count = h("span", { class: "count" });
   const busy = h("span", { class: "pulse", "aria-hidden": "true", hidden: true });
@@ -37,8 +38,9 @@ export function createHeader(page) {
       { class: "tools" },
       documents,
       fresh,
-      languageSwitch(page),
+      createLanguageSwitch(page.changeLanguage),
       iconButton("theme", t("nav.theme"), switchTheme),
+      page.account?.createAccount(page),
     ),
   );
   // The sidebar has this button, too.
@@ -72,20 +74,4 @@ function describeCount(state, active) {
   if (state.phase !== "loaded") return [h("span", { class: "noun" }, t("documents.title"))];
   if (n === 0) return [h("span", { class: "noun" }, t("documents.none"))];
   return [formatNumber(n), h("span", { class: "noun" }, ` ${t("documents.noun", { n })}`)];
-}
-
-function languageSwitch(page) {
-  const options = Object.entries(LANGUAGES).map(([tag, name]) =>
-    h("option", { value: tag, lang: tag, selected: tag === currentLanguage() }, name),
-  );
-  return h(
-    "select",
-    {
-      class: "language",
-      id: "language",
-      "aria-label": t("nav.language"),
-      onchange: (event) => page.changeLanguage(event.target.value),
-    },
-    options,
-  );
 }

@@ -27,7 +27,8 @@ function describe({ phase, summary }) {
 function describeNothing(page, turn) {
   const { phase } = page.store.documents.value;
   if (phase === "loaded" && readableDocuments(page.store.documents.value).length === 0) {
-    return [h("p", { class: "notice" }, t("answer.noDocuments")), createPick(page)];
+    const words = t(page.may("write") ? "answer.noDocuments" : "documents.noneForYou");
+    return [h("p", { class: "notice" }, words), createPick(page)].filter(Boolean);
   }
   if (!turn.options.documents?.length) return [h("p", { class: "notice" }, t("answer.nothing"))];
   const searchAll = () => {
@@ -88,6 +89,7 @@ function nameModel({ models }, { options }) {
 
 function explain({ failure }, model) {
   if (failure.part === "model") return t("error.model", { message: failure.message });
+  if (failure.part === "login") return t("error.login");
   switch (failure.kind) {
     case "gone":
       return t("error.gone");

@@ -15,7 +15,7 @@ export function createPopover(panel, side) {
   panel.addEventListener("toggle", (event) => {
     if (event.newState !== "open") return;
     place(opener, panel, side);
-    panel.querySelector("button, input, select")?.focus();
+    panel.querySelector("a, button, input, select")?.focus();
   });
   // The page's own meaning of Esc does not apply while something is open.
   panel.addEventListener("keydown", (event) => {
