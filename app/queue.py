@@ -91,7 +91,9 @@ class Queue:
     async def _has_work(self) -> bool:
         now = time.time()
         records = [*await self._store.list_records(KIND), *await self._store.list_records(ERASURE)]
-        return any(r.open and r.due_at <= now and (r.lease_until <= now or r.holder == self._holder) for r in records)
+        return any(
+            r.open and r.due_at <= now and (r.is_free(now, LEASE_S) or r.holder == self._holder) for r in records
+        )
 
     async def _work_through(self) -> None:
         await self._free_leases()
@@ -151,7 +153,7 @@ class Queue:
         """Claim a job whose document cannot be searched yet and that nobody works on."""
         now = time.time()
         for record in await self._store.list_records(KIND):
-            free = record.open and record.lease_until <= now and record.id not in tried
+            free = record.open and record.is_free(now, LEASE_S) and record.id not in tried
             if free and read_job(record).stage == "received":
                 with contextlib.suppress(RecordConflict):  # a worker was quicker
                     claimed = replace(record, holder=self._holder, lease_until=now + LEASE_S)

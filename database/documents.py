@@ -20,6 +20,9 @@ Box = tuple[float, float, float, float]
 Vector = NDArray[np.float32]
 """One embedding (d,) or a batch of them (n, d): float32, L2-normalised."""
 
+LEASE_SPARE = 2
+"""So many times its length a lease may still run by the clock of another machine."""
+
 MadeBy = Literal["layout", "text", "ocr", "nothing"]
 State = Literal["queued", "text", "layout", "ready", "failed"]
 
@@ -353,3 +356,8 @@ class Record:
     created_at: float = 0.0
     revision: int = 0
     """How often it was written; 0 for an entry that the store has not seen."""
+
+    def is_free(self, now: float, lease_s: float) -> bool:
+        """Whether nobody works on it: its lease has ended, or ends later than one of `lease_s` seconds could, because
+        the clock was set back since."""
+        return not now < self.lease_until <= now + LEASE_SPARE * lease_s

@@ -97,6 +97,15 @@ class RecordsContract:
         await store.put_record(replace(taken, open=False))
         assert await store.claim_record("job", "me", 60, NOW + 500) is None
 
+    async def test_a_lease_from_before_the_clock_was_set_back_holds_nothing_up(self, store: Store) -> None:
+        await put(store, "1", open=True)
+        await store.claim_record("job", "me", 60, NOW + 3600)
+        taken = await store.claim_record("job", "you", 60, NOW)
+        assert taken is not None and (taken.holder, taken.lease_until) == ("you", NOW + 60)
+        assert await store.claim_record("job", "me", 60, NOW - 60) is None  # the clocks of two machines differ so much
+        again = await store.claim_record("job", "me", 60, NOW - 61)
+        assert again is not None and again.is_free(NOW, 60) and not again.is_free(NOW - 30, 60)
+
     async def test_claimers_never_get_the_same_entry(self, store: Store, open_store: object) -> None:
         await put(store, *(f"{n:02}" for n in range(12)), open=True)
         stores: list[Store] = [store, await open_store()]  # type: ignore[operator]

@@ -291,7 +291,7 @@ async def test_the_lease_of_a_killed_server_holds_nothing_up(home: Path, tmp_pat
         async with loading(home):
             job = await start(served.client, "a.pdf", make_bytes(tmp_path))
             db = sqlite3.connect(home / "index.sqlite", timeout=30)
-            lease = (f"{socket.gethostname()}:{home}", time.time() + 3600)
+            lease = (f"{socket.gethostname()}:{home}", time.time() + 50)
             db.execute("UPDATE books SET holder = ?, lease_until = ? WHERE kind = 'job'", lease)
             db.commit()
             db.close()

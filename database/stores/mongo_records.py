@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from database.documents import Record
+from database.documents import LEASE_SPARE, Record
 from database.errors import RecordConflict
 from database.stores.mongo_client import Connection
 from database.stores.mongo_rows import Row
@@ -68,7 +68,8 @@ class RecordRows:
 
     async def claim(self, kind: str, holder: str, lease_s: float, now: float) -> Record | None:
         """Lease the first entry that is free."""
-        free = {"kind": kind, "open": True, "due_at": {"$lte": now}, "lease_until": {"$lte": now}}
+        leases = [{"lease_until": {"$lte": now}}, {"lease_until": {"$gt": now + LEASE_SPARE * lease_s}}]
+        free = {"kind": kind, "open": True, "due_at": {"$lte": now}, "$or": leases}
         lease = {"$set": {"holder": holder, "lease_until": now + lease_s}, "$inc": {"revision": 1}}
         row = await self._connection.call(
             lambda: self._books.find_one_and_update(free, lease, sort=[("id", 1)], return_document=ReturnDocument.AFTER)

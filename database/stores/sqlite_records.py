@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from database.documents import Record
+from database.documents import LEASE_SPARE, Record
 from database.errors import RecordConflict
 from database.stores.sqlite_file import IndexFile
 
@@ -51,9 +51,9 @@ class RecordsFile(IndexFile):
 
     def claim_record(self, kind: str, holder: str, lease_s: float, now: float) -> Record | None:
         """Lease the first entry that is free."""
-        free = "kind = ? AND open AND due_at <= ? AND lease_until <= ? ORDER BY id LIMIT 1"
+        free = "kind = ? AND open AND due_at <= ? AND NOT (lease_until > ? AND lease_until <= ?) ORDER BY id LIMIT 1"
         with self._transaction() as db:
-            found = _read(db, free, (kind, now, now))
+            found = _read(db, free, (kind, now, now, now + LEASE_SPARE * lease_s))
             if not found:
                 return None
             revision = found[0].revision + 1
