@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
-from database.analysis import normalise
+from database.analysis import detect_language, normalise
 from database.chunking import HEADING_JOIN
 from database.documents import Document, Filters, Hit
 from database.retrieval import Retriever
@@ -36,15 +36,20 @@ class Topic:
 
 
 async def find_topics(
-    retriever: Retriever, documents: Sequence[Document], limit: int, collections: tuple[str, ...] | None = None
+    retriever: Retriever,
+    documents: Sequence[Document],
+    limit: int,
+    collections: tuple[str, ...] | None = None,
+    language: str = "",
 ) -> list[Topic]:
     """At most `limit` topics, of as many documents as possible, for somebody who sees these collections
-    (None: all). Raises `AcervoError`."""
+    (None: all); those of passages in `language` (ISO 639-1) come first. Raises `AcervoError`."""
     newest = sorted(documents, key=lambda document: -document.added_at)[:LOOKED_AT]
     topics: list[Topic] = []
     async with AsyncExitStack() as stack:
         waiting = [
-            await stack.enter_async_context(aclosing(_find(retriever, document, collections))) for document in newest
+            await stack.enter_async_context(aclosing(_find(retriever, document, collections, language)))
+            for document in newest
         ]
         while waiting and len(topics) < limit:
             topic = await anext(source := waiting.pop(0), None)
@@ -54,10 +59,13 @@ async def find_topics(
     return topics
 
 
-async def _find(retriever: Retriever, document: Document, collections: tuple[str, ...] | None) -> AsyncGenerator[Topic]:
+async def _find(
+    retriever: Retriever, document: Document, collections: tuple[str, ...] | None, language: str
+) -> AsyncGenerator[Topic]:
     own_alone, seen = Filters(documents=(document.id,), collections=collections), Filters(collections=collections)
     own = await retriever.search(document.title or document.name, PASSAGES, own_alone)
-    for heading, hit in list(pick_headings(own.hits).items())[:TRIED]:
+    hits = sorted(own.hits, key=lambda hit: bool(language) and detect_language(hit.chunk.text) != language)
+    for heading, hit in list(pick_headings(hits).items())[:TRIED]:
         found = await retriever.search(heading, 1, seen)
         if found.relevant and found.hits and _is_same_place(found.hits[0], hit):
             yield Topic(document.id, document.name, heading, hit.chunk.page)

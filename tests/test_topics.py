@@ -62,6 +62,20 @@ async def test_only_what_a_search_finds_again_is_proposed(tmp_path: Path) -> Non
     }
 
 
+async def test_headings_in_the_asked_language_come_first(tmp_path: Path) -> None:
+    pages = [
+        "The keeper of the lamp\n\nThe keeper lives beside the lamp and climbs the stairs every evening.",
+        "O guarda do farol\n\nO guarda mora ao lado do farol e sobe as escadas todas as noites.",
+    ]
+    await make_library(tmp_path, {"a.pdf": ("en", pages)})
+    async with serve(tmp_path) as served:
+        for language, first in (("pt", "O guarda do farol"), ("en", "The keeper of the lamp")):
+            async with served.client.get("/topics", params={"language": language}) as response:
+                assert (await response.json())["topics"][0]["heading"] == first
+        async with served.client.get("/topics", params={"language": "xx"}) as response:
+            assert response.status == 400 and "pt" in (await response.json())["error"]
+
+
 async def test_deleted_documents_are_proposed_no_longer(tmp_path: Path) -> None:
     library = await make_library(tmp_path, {"a.pdf": ("en", ["The old lamp\n\nThe lamp turns slowly at night."])})
     async with serve(tmp_path) as served:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from app import replies
 from app.feedback import Feedback
-from app.operations.parts import LINES, Content, Operation
+from app.operations.parts import LINES, Content, Operation, Parameter
 from app.wire import AskRequest
+from database.analysis import STEMMERS
 
 ASKED = Content("The question.", AskRequest)
 ANSWERED = Content("The answer, a line at a time: each line is one such object.", replies.AnswerLine, LINES)
@@ -28,7 +29,8 @@ QUESTIONS: Sequence[Operation] = (
         "Headings to ask about first",
         "Questions",
         {200: Content("", replies.Topics)},
-        fails=(503,),
+        parameters=(Parameter("language", {"enum": [*STEMMERS]}, "Whose headings come first.", "query"),),
+        fails=(400, 503),
     ),
     Operation(
         "post",

@@ -36,9 +36,9 @@ export async function readReadiness() {
   return response.json();
 }
 
-/** GET /topics → Topic[]: headings about which the loaded documents can be asked. Rejects as `listDocuments` does. */
-export async function listTopics() {
-  const response = await request("/topics");
+/** GET /topics → Topic[]: headings to ask about, those in `language` (of the page) first. Rejects as `listDocuments` does. */
+export async function listTopics(language) {
+  const response = await request(`/topics?language=${language.split("-")[0]}`);
   if (!response.ok) throw new Error(`GET /topics: ${response.status}`);
   return (await response.json()).topics;
 }

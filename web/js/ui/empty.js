@@ -1,7 +1,7 @@
 /** What stands where the conversation will be: what this is, what is loaded, what could be asked. */
 
 import { listTopics } from "../api/server.js";
-import { t } from "../i18n/index.js";
+import { currentLanguage, t } from "../i18n/index.js";
 import { readableDocuments } from "../store.js";
 import { createPick } from "./documents-pick.js";
 import { h } from "./dom.js";
@@ -51,7 +51,7 @@ function suggestions(documents, page) {
   }
   if (documents.length === 1 && documents[0].name === SAMPLE) show(SAMPLE_EXAMPLES.map((key) => t(key)));
   else
-    listTopics()
+    listTopics(currentLanguage())
       .catch(() => [])
       .then((topics) => show(makeQuestions(topics, documents)));
   return element;
