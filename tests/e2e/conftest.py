@@ -113,11 +113,14 @@ async def server(loaded: tuple[Path, Path], fake_ollama: FakeOllama) -> AsyncIte
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[OpenPage]:
-    """`await open_page(url, allow_errors=…, **context options)`: a watched page in a fresh profile."""
+    """`await open_page(url, allow_errors=…, **context options)`: a watched page in a fresh profile. `path` names
+    another page than that of the chat, `ready` what stands in it once it is there."""
     contexts: list[BrowserContext] = []
     watches: list[Watch] = []
 
-    async def open_one(url: str, *, allow_errors: bool = False, **options: Any) -> Page:
+    async def open_one(
+        url: str, *, path: str = "", ready: str = "#question", allow_errors: bool = False, **options: Any
+    ) -> Page:
         context = await chromium.new_context(
             **{"locale": "en-US", "viewport": {"width": 1280, "height": 800}, **options}
         )
@@ -126,8 +129,8 @@ async def open_page(chromium: Browser, request: pytest.FixtureRequest) -> AsyncI
         watches.append(Watch(url, allow_errors))
         context.on("page", watches[-1].follow)
         page = await context.new_page()
-        await page.goto(url)
-        await page.locator("#question").wait_for()
+        await page.goto(f"{url}{path}")
+        await page.locator(ready).first.wait_for()
         return page
 
     yield open_one
