@@ -28,7 +28,7 @@ export function createList(read, drawRow, none) {
   }
   list.append(h("li", {}, t("loading")));
   void news.tell(draw);
-  return { element: h("div", {}, list, news.element), refresh: () => news.tell(draw) };
+  return { element: h("div", {}, list, news.element), refresh: () => news.tell(draw), act };
 }
 
 /** A row: its name, facts below it, buttons beside it. */

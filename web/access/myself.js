@@ -16,13 +16,14 @@ export function createName(me, changed) {
   return createForm([name.element, createWhose(me.name), current.element], t("save"), send, { 403: t("password.wrong") });
 }
 
-/** Others are logged out by a new password; that is said. */
-export function createPassword(me) {
+/** Others are logged out by a new password; that is said, and `changed()` called. */
+export function createPassword(me, changed) {
   const current = createCurrent();
   const password = createNewPassword(t("password.new"));
   async function send() {
     await change(current, { password: password.input.value });
     password.input.value = "";
+    changed();
     return t("password.changed");
   }
   const hint = h("p", { class: "aside" }, t("password.ends"));

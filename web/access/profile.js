@@ -20,11 +20,12 @@ if (me) {
 function draw(users) {
   const rename = ({ display_name: name }) => (title.textContent = (me.display_name = name) || me.name);
   const title = h("h1", {}, me.display_name || me.name);
+  const sessions = createSessions();
   return [
     h("div", { class: "head" }, title, h("p", { class: "lead" }, describe(me)), h("a", { href: "/" }, t("profile.back"))),
     card("name.title", createName(me, rename)),
-    card("password.title", createPassword(me)),
-    card("sessions.title", createSessions()),
+    card("password.title", createPassword(me, sessions.refresh)),
+    card("sessions.title", sessions.element),
     card("keys.title", createKeys(me)),
     users ? card("users.title", users.createUsers(me)) : null,
     card("account.logout", createLogOut()),

@@ -10,10 +10,10 @@ const BROWSERS = [["Edg", "Edge"], ["OPR", "Opera"], ["Firefox"], ["Chrome"], ["
 const SYSTEMS = [["Android"], ["iPhone"], ["iPad"], ["Windows"], ["Mac OS X", "macOS"], ["CrOS", "ChromeOS"], ["Linux"]];
 const MAX_CHARS = 40;
 
-/** The list, with a button to end each but the one that is used. */
+/** The list, with a button to end each but the one that is used: {element, refresh}. */
 export function createSessions() {
   const read = async () => (await call("GET", "/me/sessions")).sessions;
-  return createList(read, drawSession, "").element;
+  return createList(read, drawSession, "");
 }
 
 function drawSession({ id, agent, address, created_at: since, expires_at: until, current }, act) {

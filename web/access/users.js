@@ -29,8 +29,7 @@ export function createUsers(me) {
       const given = { name: name.input.value.trim(), password: password.input.value, ...rights.read() };
       const user = await call("POST", "/users", given);
       adding.replaceChildren();
-      await list.refresh();
-      return t("users.added", { name: user.name });
+      await list.act(async () => t("users.added", { name: user.name }));
     }
     const form = createForm([name.element, password.element, ...rights.elements], t("users.add"), send);
     return h("details", { class: "more" }, h("summary", {}, t("users.new")), form);

@@ -15,12 +15,18 @@ const EVERYBODY = { name: "", display_name: "", role: "admin", scopes: ["ask", "
 export async function readMe() {
   try {
     const response = await fetch("/me", { signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (response.status === 401) toLogin();
+    if (response.status === 401) return leave();
     if (response.ok) return keep(await response.json());
   } catch {
     // It does not answer, or not in time.
   }
   return { ...EVERYBODY, unknown: Boolean(recall(LAST)) };
+}
+
+/** Nothing more is shown on the way out. */
+function leave() {
+  toLogin();
+  return new Promise(() => undefined);
 }
 
 function keep(me) {
