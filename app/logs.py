@@ -24,8 +24,7 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered; empty outside of requests."""
 BLOT = "***"
 _USABLE = re.compile(r"[\w-]{1,64}", re.ASCII)
-# Up to the last @: a password that nobody encoded may hold any other sign. Better too much than too little.
-_CREDENTIALS = re.compile(r"(?<=://)[^\s'\"]+(?=@)")
+_ADDRESS = re.compile(r"(?<=://)[^\s'\"]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -65,7 +64,13 @@ class Redactor:
         """`text` as it may be read by others."""
         for secret in self._secrets:
             text = text.replace(secret, BLOT)
-        return _CREDENTIALS.sub(BLOT, text) if "@" in text else text
+        return _ADDRESS.sub(_blot_credentials, text) if "@" in text else text
+
+
+def _blot_credentials(address: re.Match[str]) -> str:
+    """Up to the last @: a password that nobody encoded may hold any other sign. Better too much than too little."""
+    credentials, at, rest = address[0].rpartition("@")
+    return f"{BLOT}{at}{rest}" if credentials else address[0]
 
 
 def find_password(uri: str) -> str:

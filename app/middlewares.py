@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
-from app.access.check import check_access
+from app.access.check import QUESTIONS, check_access
 from app.access.origins import SAFE_METHODS, is_cross_origin
 from app.access.proxies import get_scheme, resolve_client
 from app.errors import BadRequest, ForbiddenOrigin, Stopping, TooBusy
@@ -123,4 +123,6 @@ async def check_origin(request: web.Request, handler: Handler) -> web.StreamResp
         origin = request.headers[hdrs.ORIGIN]
         if origin not in request.app[SETTINGS].origins:
             raise ForbiddenOrigin(f"Pages of {origin} may not ask here. Add it to CORS_ORIGINS if they should.")
+        if request.path not in QUESTIONS:
+            raise ForbiddenOrigin(f"Pages of {origin} may ask questions, and do nothing else.")
     return await handler(request)

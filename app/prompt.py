@@ -46,7 +46,12 @@ _TURN_MARK = re.compile(
 """What chat templates put between turns: Ollama reads it as that wherever it stands."""
 _OPENING = str.maketrans(dict.fromkeys("<＜﹤", "‹"))
 _JOINERS = "\u200c\u200d"
-"""Letters of some scripts need them; nobody sees the other characters of category Cf."""
+"""Letters of some scripts need them between each other; nobody sees the other characters of category Cf."""
+_JOINED = re.compile(f"([^{_JOINERS}]?)([{_JOINERS}]+)")
+_UNSEEN = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+"""What Unicode has besides Cf that is drawn as nothing; by rows of variation selectors any text can be hidden."""
 GAP = "\n\n"
 """Between the parts of the user message."""
 
@@ -119,8 +124,15 @@ def defuse(text: str) -> str:
 
 
 def drop_unseen(text: str) -> str:
-    """Text without characters that nobody sees: zero-width, turning the direction, tags."""
-    return "".join(c for c in text if unicodedata.category(c) != "Cf" or c in _JOINERS) if not text.isascii() else text
+    """Text without characters that nobody sees: zero-width, turning the direction, tags, selectors."""
+    if text.isascii():
+        return text
+    shown = "".join(c for c in _UNSEEN.sub("", text) if unicodedata.category(c) != "Cf" or c in _JOINERS)
+    return _JOINED.sub(lambda found: found[0] if _is_joinable(found[1]) else found[1], shown)
+
+
+def _is_joinable(before: str) -> bool:
+    return before > "\x7f" and unicodedata.category(before)[0] in "LM"
 
 
 def _attribute(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from app.keys import GATE
 from app.stream import MERGE_S
 from tests.fakes.ollama import FakeOllama
 from tests.library import QUESTION, Library
@@ -145,6 +146,13 @@ class TestOrigins:
     async def test_an_allowed_page_can_read_its_mistakes(self, served: Served, body: bytes) -> None:
         answer = await send(served, "POST", "/", body, Origin=ANGULAR)
         assert answer.status == 400 and answer.headers["Access-Control-Allow-Origin"] == ANGULAR
+
+    @pytest.mark.parametrize("path", ["/users", "/documents", "/feedback", "/logout", "/jobs/x/retry"])
+    async def test_an_allowed_page_may_ask_and_change_nothing(self, served: Served, path: str) -> None:
+        body = b'{"name": "mallory", "password": "mallory-mallory", "rating": "up"}'
+        answer = await send(served, "POST", path, body, Origin=ANGULAR, Content_Type="text/plain")
+        assert answer.status == 403 and ANGULAR in answer.error
+        assert await served.app[GATE].users.is_empty()
 
     async def test_origins_may_be_set(self, library: Library) -> None:
         async with serve(library.data_dir, cors_origins="https://a.example/, http://b.example") as served:

@@ -43,6 +43,7 @@ def check(prompt: Prompt, sources: int) -> None:
     assert len(OPENING.findall(content)) == sources == len(re.findall(r"^</source>$", content, re.MULTILINE))
     assert len(re.findall(r"[<＜﹤][\s/]*source\b", content, re.IGNORECASE)) == 2 * sources
     assert not [c for c in content if unicodedata.category(c) == "Cf" and c not in "\u200c\u200d"]
+    assert not re.search(r"[\u034f\u3164\ufe00-\ufe0f\U000e0000-\U000e0fff]|[\x00-\x7f＜][\u200c\u200d]", content)
     for turn in rest:
         assert not MARKS.search(turn["content"])
 
@@ -71,7 +72,7 @@ def test_no_turn_is_made_by_a_history_a_question_or_a_name(name: str) -> None:
 
 
 def test_what_is_no_mark_stays_as_it_is() -> None:
-    text = "p < 0,05; a<b; List<String>; <b>bold</b>; [1]; [INSTALL]; <section>; می‌خواهم; x <- y"
+    text = "p < 0,05; a<b; List<String>; <b>bold</b>; [1]; [INSTALL]; <section>; می‌خواهم; क्‍ष; x <- y"
     content = make_prompt([text], []).messages[-1]["content"]
     assert text in content and FENCES["close"] not in content
     assert json.dumps(content)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,13 @@ def test_a_password_that_nobody_encoded(redactor: Redactor) -> None:
 def test_addresses_without_credentials_stay(redactor: Redactor) -> None:
     said = "see http://localhost:8000/ and mail@example.org or 'http://x/' for a@b"
     assert TextFormatter(redactor).format(make_record(said)).endswith(said)
+
+
+@pytest.mark.parametrize("said", ["@ " + "://" * 100_000, "@ " + "://a" * 100_000])
+def test_a_long_line_costs_little(redactor: Redactor, said: str) -> None:
+    started = time.process_time()
+    assert redactor(said) == said
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.usefixtures("strict_loop")
