@@ -104,7 +104,7 @@ async def test_collections_hold_in_every_route(everyone: tuple[Served, dict[str,
             for part in ("file", "pages/1.png"):
                 answer = await person.send(served, "GET", f"/documents/{ids[document]}/{part}")
                 assert answer.status == (200 if document in names else 404), (name, document, part)
-    assert {collections for collections, _ in served.app[TOPICS]} == {None, (BOARD,), ("",)}
+    assert {collections for collections, *_ in served.app[TOPICS]} == {None, (BOARD,), ("",)}
 
 
 async def ask(served: Served, person: Person, **fields: object) -> Answer:
