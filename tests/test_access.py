@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from app.access import gate as gates
 from app.access.limits import Limit
 from app.access.passwords import Passwords
+from app.access.sessions import Sessions
 from app.access.users import Users
 from app.keys import ENGINE, GATE, SETTINGS
 from tests.accounts import PASSWORD, Person, add_people, with_cookie, with_key
@@ -198,6 +199,48 @@ async def test_what_an_admin_changes_counts_at_once(served: Served) -> None:
     assert (await call(served, ada, "PATCH", "/users/rita", {})).status == 404
 
 
+async def test_a_namesake_gets_nothing_of_who_had_the_name_before(served: Served) -> None:
+    people = await add_people(served)
+    await served.app[GATE].users.remove("rita")  # as by a removal that broke off: sessions and keys are left
+    given = {"name": "Rita", "password": "another password", "collections": ["x"]}
+    assert (await call(served, people["ada"], "POST", "/users", given)).status == 201
+    for who in ("rita", "rita ask", "rita read"):
+        assert (await call(served, people[who], "GET", "/me")).status == 401
+    assert (await log_in(served, "rita", "another password")).status == 200
+
+
+async def test_nobody_changes_their_own_password_without_knowing_it(served: Served) -> None:
+    people = await add_people(served)
+    for who in ("ada", "ada admin"):
+        answer = await call(served, people[who], "PATCH", "/users/ADA", {"password": "another password"})
+        assert answer.status == 409 and "PATCH /me" in answer.error
+    assert (await log_in(served, "ada")).status == 200
+
+
+async def test_who_leaves_while_a_password_changes_leaves_no_session_behind(served: Served) -> None:
+    people = await add_people(served)
+    sessions = served.app[GATE].sessions
+    waiting, going, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Slow(Sessions):
+        async def end_all(self, user: str, keep: str = "") -> None:
+            waiting.set()
+            await going.wait()
+            await super().end_all(user, keep)
+            done.set()
+
+    served.app[GATE].sessions = Slow(sessions._store, 1)
+    told = {"password": "another password"}
+    changing = asyncio.create_task(call(served, people["ada"], "PATCH", "/users/rita", told))
+    await waiting.wait()
+    changing.cancel()
+    await asyncio.sleep(0.1)  # until the server has noticed
+    going.set()
+    async with asyncio.timeout(10):
+        await done.wait()
+    assert not await sessions.list("rita")
+
+
 async def test_a_user_who_is_added_elsewhere_counts_within_two_seconds(served: Served) -> None:
     assert (await call(served, ANYBODY, "GET", "/documents")).status == 200
     await served.app[GATE].users.add("ada", PASSWORD, "admin")  # as another process does: nothing is told to this one
@@ -219,6 +262,9 @@ async def test_logins_and_questions_are_limited(tmp_path: Path) -> None:
             told = {"prompt": "?"}
             statuses = [(await call(served, people[p], "POST", "/", told)).status for p in (who, other, who)]
             assert 429 not in statuses[:2] and statuses[2] == 429
+        rating = {"rating": "up"}
+        statuses = [(await call(served, people["ada"], "POST", "/feedback", rating)).status for _ in range(3)]
+        assert statuses == [201, 201, 429]
 
 
 def test_a_limit_fills_again_and_forgets() -> None:

@@ -57,7 +57,7 @@ def test_addresses_without_credentials_stay(redactor: Redactor) -> None:
     assert TextFormatter(redactor).format(make_record(said)).endswith(said)
 
 
-@pytest.mark.parametrize("said", ["@ " + "://" * 100_000, "@ " + "://a" * 100_000])
+@pytest.mark.parametrize("said", ["@ " + "://" * 20_000, "@ " + "://a" * 20_000])
 def test_a_long_line_costs_little(redactor: Redactor, said: str) -> None:
     started = time.process_time()
     assert redactor(said) == said

@@ -19,6 +19,8 @@ SAME_SITE = frozenset(("same-origin", "none"))
 PATIENCE_S = 1.5
 """For a store that does not answer, where its answer is not needed."""
 QUESTIONS = frozenset(("/", "/gemini"))
+COUNTED = QUESTIONS | {"/feedback"}
+"""What counts against ASK_LIMIT; ratings, too, are kept for good."""
 ADD_USER = "Nobody logs in here yet. Add the first user with `python -m app users add NAME`, or with POST /users."
 
 
@@ -33,7 +35,7 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     if need not in (None, "anybody"):
         _check(request, principal, need)
     request[PRINCIPAL] = principal
-    if request.method == hdrs.METH_POST and request.path in QUESTIONS:
+    if request.method == hdrs.METH_POST and request.path in COUNTED:
         gate.count_question(request, principal)
     return await handler(request)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.access.api_keys import Keys
 from app.access.principal import Role, Scope
-from app.access.sessions import Sessions
+from app.access.sessions import Sessions, forget_access
 from app.access.users import COMMON, Users
 from app.audit import audit
 from app.errors import NotFound
@@ -35,6 +35,7 @@ async def add_user(
     """A new user; the first is an admin unless `role` says otherwise."""
     role = role or ("admin" if await books.users.is_empty() else "reader")
     user = await books.users.add(name, password, role, COMMON if collections is None else collections)
+    await forget_access(books.sessions, books.keys, user.name)  # of somebody who had the name before
     audit("user_added", None, of=user.name, role=role)
     return [f"{user.name} may log in: {describe_role(user.role, user.collections)}."]
 
@@ -49,8 +50,7 @@ async def remove_user(books: Books, name: str) -> list[str]:
     """Forget a user, their sessions and keys."""
     user = await books.users.get(name)
     await books.users.remove(user.name)
-    await books.sessions.end_all(user.name)
-    await books.keys.remove_all(user.name)
+    await forget_access(books.sessions, books.keys, user.name)
     audit("user_removed", None, of=user.name)
     return [f"{user.name} is removed, with their sessions and keys."] + ([LAST] if await books.users.is_empty() else [])
 

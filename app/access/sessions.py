@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from itsdangerous import BadSignature, Signer
 
+from app.access.api_keys import Keys
 from app.access.users import list_all
 from database.documents import Record
 from database.errors import RecordConflict
@@ -89,6 +90,12 @@ class Sessions:
         if self._signer is None:
             self._signer = Signer(await _read_secret(self._store), salt="acervo.session", digest_method=hashlib.sha256)
         return self._signer
+
+
+async def forget_access(sessions: Sessions, keys: Keys, user: str) -> None:
+    """End whatever lets a user in without a password."""
+    await sessions.end_all(user)
+    await keys.remove_all(user)
 
 
 async def _read_secret(store: Store) -> bytes:

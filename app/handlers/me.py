@@ -13,6 +13,7 @@ from app.handlers.bodies import read_body
 from app.handlers.login import describe_me, reply
 from app.keys import GATE
 from app.wire import parse_body
+from database.ingest import unbroken
 
 
 async def get_me(request: web.Request) -> web.Response:
@@ -40,8 +41,12 @@ async def patch_me(request: web.Request) -> web.Response:
 
 async def change_password(gate: Gate, request: web.Request, name: str, password: str, keep: str = "") -> None:
     """Give a user another password and end their sessions but the one of the id `keep`."""
-    await gate.users.set_password(name, password)
-    await gate.sessions.end_all(name, keep=keep)
+
+    async def change() -> None:
+        await gate.users.set_password(name, password)
+        await gate.sessions.end_all(name, keep=keep)
+
+    await unbroken(change())  # somebody who leaves now would keep the old sessions alive
     audit("password_changed", request, of=name)
 
 
