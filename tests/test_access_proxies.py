@@ -83,7 +83,16 @@ def test_a_route_of_which_nobody_said_who_may_use_it_is_not_served() -> None:
 
 
 def test_nothing_but_this_is_open_to_strangers() -> None:
-    files = {"/app.css", "/favicon.svg", "/css/{name}", "/js/{name}", "/lib/{name}", "/access/{name}", "/docs", "/docs/{name}"}
+    files = {
+        "/app.css",
+        "/favicon.svg",
+        "/css/{name}",
+        "/js/{name}",
+        "/lib/{name}",
+        "/access/{name}",
+        "/docs",
+        "/docs/{name}",
+    }
     opened = {path for (_, path), need in POLICY.items() if need in (None, "anybody")}
     assert opened == files | {"/health", "/ready", "/login", "/logout", "/openapi.json"}
 
