@@ -150,7 +150,9 @@ async def test_what_is_no_pdf_is_not_copied(ingester: Ingester, tmp_path: Path) 
 def test_links_to_the_system_are_not_read(tmp_path: Path) -> None:
     for name, target in {"kmsg": "/proc/kmsg", "status": "/proc/self/status", "null": "/dev/null"}.items():
         (tmp_path / f"{name}.pdf").symlink_to(target)
-    files, closed = find_files([tmp_path])
+    files, closed = find_files(
+        sorted(tmp_path.iterdir())
+    )  # each by its own name: links out of a folder are not followed
     assert files == [] and {path.stem for path in closed} == {"kmsg", "status", "null"}
     assert all("not a regular file" in reason for reason in closed.values())
 
