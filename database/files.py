@@ -21,11 +21,11 @@ _BLOCK = 1 << 20
 
 
 def list_files(path: Path, without: Path | None, on_closed: Callable[[OSError], None]) -> Iterator[Path]:
-    """`path` itself when it is a file, else the documents below it in a fixed order.
+    """`path` itself unless it is a folder, else the documents below it in a fixed order.
 
     Hidden ones and the folder `without` are left out; folders that cannot be listed go to `on_closed`.
     """
-    if path.is_file():
+    if not path.is_dir():
         yield path
         return
     for folder, folders, names in os.walk(path, onerror=on_closed):
