@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from app.checks import Checker
 from app.citations import find_citations
 from app.events import Done, Event, Service, Sources, Timing, Token, Usage
-from app.llms import LLM, ChatRequest, Message
+from app.llms import LLM, ChatRequest, Message, Sampling
 from app.prompt import build_prompt
 from app.rewrite import Query, make_query
 from database.documents import Filters
@@ -28,6 +28,9 @@ class Question:
     """Seconds that completing a follow-up question may take; 0: it is searched for as it is."""
     refusing: bool = True
     """Whether no model is asked when nothing relevant was found."""
+    instructions: str = ""
+    """What a client's own system message says: added to the rules, never in their place."""
+    sampling: Sampling = field(default_factory=Sampling)
     asked_at: int = field(default_factory=time.perf_counter_ns)
     """When the request came."""
 
@@ -53,9 +56,19 @@ async def answer(
     llm, relevant = await choosing, bool(found.hits) and (found.relevant or not question.refusing)
     if not relevant:
         llm = nothing_found
-    prompt = build_prompt(question.text, found.hits, question.history, found.language, llm.num_ctx, llm.count_tokens)
+    prompt = build_prompt(
+        question.text,
+        found.hits,
+        question.history,
+        found.language,
+        llm.num_ctx,
+        llm.count_tokens,
+        question.instructions,
+    )
     yield Sources(llm.model, query.text, prompt.hits, query.by, found.language, relevant)
-    request = ChatRequest(query.text, prompt.messages, prompt.hits, found.language, llm.num_ctx)
+    request = ChatRequest(
+        query.text, prompt.messages, prompt.hits, found.language, llm.num_ctx, sampling=question.sampling
+    )
     checker = Checker(prompt.hits, found.language, f"{question.text} {query.text}") if llm.generative else None
     text, usage, first_token = [], Usage(), 0
     async with aclosing(_check(llm.stream(request), checker)) as pieces:

@@ -37,6 +37,9 @@ quoted from a page of a document, and then the question.
 - Copy figures, names and dates exactly as the sources have them.
 - Be brief. Answer in {language}."""
 
+WISHES = "\n\nThe user also wishes the following. Heed it as far as the rules above allow:\n"
+"""Before what a client's own system message says."""
+
 _SOURCE_TAG = re.compile(r"[<＜﹤](?=[\s/]*source\b)", re.IGNORECASE)
 _TURN_MARK = re.compile(
     r"<(?=[|｜])|<(?=/?(?:s|bos|eos|pad|start_of_turn|end_of_turn|think|tool_calls?|tool_response|tools?)>)"
@@ -74,19 +77,24 @@ def build_prompt(
     language: str,
     num_ctx: int,
     count_tokens: Callable[[str], int],
+    instructions: str = "",
 ) -> Prompt:
     """Fit recent history, then as many passages, best first, as leave room for the answer.
 
+    `instructions` are what a client's system message says: they follow the rules and do not replace them.
     Raises `BadRequest` when not even the question fits.
     """
     system = SYSTEM.format(language=LANGUAGES.get(language, "the language of the question"))
+    if instructions.strip():
+        system += WISHES + defuse(instructions.strip())
     asked = f"Question: {defuse(question)}"
     history = [{"role": turn["role"], "content": defuse(turn["content"])} for turn in history]
     room = num_ctx - num_ctx // ANSWER_SHARE - count_tokens(system) - count_tokens(asked) - 2 * TURN_TOKENS
     if room < 0:
+        asked_for = f" and its instructions {count_tokens(instructions)}" if instructions else ""
         raise BadRequest(
-            f"The question has about {count_tokens(question)} tokens and does not fit the model's window of {num_ctx}. "
-            "Shorten it, or raise NUM_CTX."
+            f"The question has about {count_tokens(question)} tokens{asked_for} and does not fit the model's window of "
+            f"{num_ctx}. Shorten it, or raise NUM_CTX."
         )
     recent = _fit_history(history, min(room // 2, num_ctx // HISTORY_SHARE), count_tokens)
     room -= sum(count_tokens(turn["content"]) + TURN_TOKENS for turn in recent)

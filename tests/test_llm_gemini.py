@@ -5,6 +5,7 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from app.errors import ModelError, ModelMissing, ModelTimeout, ModelUnavailable
 from app.events import Token, Usage
+from app.llms import Sampling
 from app.llms.gemini import GeminiLLM
 from app.settings import ServerSettings
 from tests.fakes.gemini import ANSWER, FakeGemini
@@ -62,6 +64,13 @@ async def test_sends_the_turns_and_the_instructions_apart(fake: FakeGemini, llm:
     assert [content.role for content in request.contents] == ["user", "model", "user"]
     assert "[1] O Acervo responde" in request.system_instruction.parts[0].text
     assert usage.eval_count == len(ANSWER.split()) and usage.prompt_eval_count > 50 and usage.total_duration > 0
+
+
+async def test_obeys_sampling(fake: FakeGemini, llm: GeminiLLM) -> None:
+    await read_answer(llm, replace(make_request(), sampling=Sampling(0, 0.5, 500, ("END",), seed=7)))
+    config = fake.requests[0].generation_config
+    assert "temperature" in config and (config.temperature, config.top_p) == (0, 0.5)
+    assert (config.max_output_tokens, list(config.stop_sequences)) == (500, ["END"])
 
 
 async def test_passes_each_piece_on_before_the_next_has_come(fake: FakeGemini, llm: GeminiLLM) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from app.errors import ModelError, ModelMissing, ModelTimeout, ModelUnavailable
 from app.events import Token, Usage
-from app.llms.ollama import OllamaLLM, describe_service
+from app.llms import Sampling
+from app.llms.ollama import BRIEF_TOKENS, OllamaLLM, describe_service
 from app.llms.ollama_parts import LineSplitter, read_line
 from app.llms.tokens import Calibration
 from app.settings import ServerSettings
@@ -75,6 +77,16 @@ async def test_tells_the_counts_and_durations(llm: OllamaLLM) -> None:
     assert usage.eval_count == len(ANSWER.split())
     assert 0 < usage.prompt_eval_count < 200
     assert usage.total_duration > usage.eval_duration > 0
+
+
+async def test_obeys_sampling_and_sends_nothing_of_what_is_left_out(fake: FakeOllama, llm: OllamaLLM) -> None:
+    sampling = Sampling(0.2, None, 500, ("END",)).over(Sampling(temperature=1, top_p=0.5, seed=7, stop=("x",)))
+    await read_answer(llm, replace(make_request(), sampling=sampling))
+    await read_answer(llm, replace(make_request(), sampling=sampling, brief=True))
+    asked, brief = (body["options"] for path, body in fake.requests)
+    given = {"temperature": 0.2, "top_p": 0.5, "num_predict": 500, "stop": ["END"], "seed": 7}
+    assert asked == {"num_ctx": 4096, **given}
+    assert brief == {"num_ctx": 4096, "num_predict": BRIEF_TOKENS, "temperature": 0}
 
 
 async def test_always_sends_the_window_and_never_layers(fake: FakeOllama, llm: OllamaLLM) -> None:

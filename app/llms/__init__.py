@@ -1,7 +1,7 @@
 """Language models: one protocol, one file for each, and the factory."""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol, TypedDict
 
 from app.events import Service, Token, Usage
@@ -13,6 +13,25 @@ class Message(TypedDict):
 
     role: Literal["system", "user", "assistant"]
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a model is to choose its words. What is left out is up to its server; what a model does not know of it
+    is not sent."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    """Of the answer."""
+    stop: tuple[str, ...] = ()
+    """Texts before which the answer ends."""
+    seed: int | None = None
+
+    def over(self, default: "Sampling") -> "Sampling":
+        """The same, with `default` where it leaves something out."""
+        told = {name: value for name, value in asdict(self).items() if value not in (None, ())}
+        return replace(default, **told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +48,8 @@ class ChatRequest:
     num_ctx: int
     """Tokens of the window that `messages` were fitted to."""
     brief: bool = False
-    """One line is wanted, without thinking aloud and the same each time."""
+    """One line is wanted, without thinking aloud and the same each time; `sampling` does not count."""
+    sampling: Sampling = Sampling()
 
 
 class LLM(Protocol):

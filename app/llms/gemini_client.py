@@ -19,7 +19,7 @@ from google.api_core import exceptions as api
 
 from app.errors import ModelError, ModelMissing, ModelTimeout, ModelUnavailable
 from app.events import Token, Usage
-from app.llms import ChatRequest
+from app.llms import ChatRequest, Sampling
 from app.settings import ServerSettings
 
 ADDRESS = "generativelanguage.googleapis.com:443"
@@ -142,9 +142,22 @@ def make_body(model: str, request: ChatRequest) -> Any:
     return glm.GenerateContentRequest(
         model=model if "/" in model else f"models/{model}",
         contents=[glm.Content(role=role, parts=[glm.Part(text=text)]) for role, text in turns],
-        generation_config=glm.GenerationConfig(temperature=0) if request.brief else None,
+        generation_config=_make_config(request),
         system_instruction=glm.Content(parts=[glm.Part(text=text) for text in system]) if system else None,
     )
+
+
+def _make_config(request: ChatRequest) -> Any:
+    """Google's library knows no seed."""
+    sampling = Sampling(temperature=0) if request.brief else request.sampling
+    named = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_output_tokens": sampling.max_tokens,
+        "stop_sequences": list(sampling.stop) or None,
+    }
+    told = {name: value for name, value in named.items() if value is not None}
+    return glm.GenerationConfig(**told) if told else None
 
 
 def _read_texts(response: Any) -> list[str]:

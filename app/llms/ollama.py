@@ -17,7 +17,7 @@ import aiohttp
 
 from app.errors import ModelError
 from app.events import Service, Token, Usage
-from app.llms import ChatRequest
+from app.llms import ChatRequest, Sampling
 from app.llms.ollama_client import OllamaClient
 from app.llms.ollama_errors import broken_off, explain, refused
 from app.llms.ollama_parts import LineSplitter, read_line, read_overflow
@@ -111,10 +111,10 @@ class OllamaLLM:
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         """`truncate` and `shift` off: servers that know them refuse a prompt that does not fit, where
         they would else drop its beginning, the instructions and the best sources, without a word."""
-        options: dict[str, Any] = {"num_ctx": request.num_ctx}
+        options: dict[str, Any] = {"num_ctx": request.num_ctx, **name_options(request.sampling)}
         brief: dict[str, Any] = {}
         if request.brief:
-            options |= {"num_predict": BRIEF_TOKENS, "temperature": 0}
+            options = {"num_ctx": request.num_ctx, "num_predict": BRIEF_TOKENS, "temperature": 0}
             brief = {"think": False}
         return {
             "model": self.model,
@@ -139,6 +139,18 @@ class OllamaLLM:
     def _learn(self, request: ChatRequest, prompt_tokens: int) -> None:
         estimated = sum(estimate_tokens(message["content"]) for message in request.messages)
         self._calibration.observe(estimated, prompt_tokens)
+
+
+def name_options(sampling: Sampling) -> dict[str, Any]:
+    """The sampling as Ollama's options name it; nothing for what is left to the model."""
+    named = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "num_predict": sampling.max_tokens,
+        "stop": list(sampling.stop) or None,
+        "seed": sampling.seed,
+    }
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def describe_service(url: str, model: str) -> Service:
