@@ -1,6 +1,7 @@
 """What every test gets: a clean environment and folders of its own."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ pytest_plugins = ("tests.server",)
 def pytest_configure() -> None:
     """Close the developer's `.env` to the tests and to the programs that they start: it may name a store in use."""
     os.environ["ACERVO_ENV_FILE"] = os.devnull
+    # A shell that starts the tests in the background has them, and what they start, ignore Ctrl+C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

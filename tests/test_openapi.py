@@ -29,6 +29,7 @@ EXAMPLES = 25 * (1 + DEEP)
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 PAGES = re.compile(r"/(?:app\.css|favicon\.svg|(?:css|js|lib|docs|access)/\{name\}|docs|login|profile)?$")
 NOT_HERE = {
+    "/documents": (415,),
     "/gemini": (503,),
     "/jobs/{id}/retry": (409,),
     "/login": (401,),
@@ -36,7 +37,7 @@ NOT_HERE = {
     **dict.fromkeys(("/me/keys/{id}", "/me/sessions/{id}", "/users/{name}"), (404,)),
     "/users": (400,),
 }
-"""What the best answers are where there is no key of Google's, no failed job, and nobody guesses right."""
+"""What the best answers are where there is no key of Google's, no failed job, and nobody guesses right, be it a PDF."""
 __all__ = ["server"]
 DOCUMENT = make_document(OPERATIONS)
 
