@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, web
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, web, web_app
 from blockbuster import BlockBuster
 from multidict import CIMultiDictProxy
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
@@ -125,6 +125,8 @@ async def serve(data_dir: Path, *, gemini_channel: Any = None, **given: Any) -> 
             yield Served(url, client, app)
     finally:
         await runner.cleanup()
+        # It keeps every application of the process, some ten megabytes each.
+        web_app._cached_build_middleware.cache_clear()
 
 
 async def ask(served: Served, question: str = QUESTION, path: str = "/", origin: str = "", **fields: Any) -> Answer:
