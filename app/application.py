@@ -12,6 +12,7 @@ from app.access.gate import Gate
 from app.access.policy import check_policy
 from app.engine import Engine
 from app.handlers import (
+    answering,
     chat,
     documents,
     feedback,
@@ -71,7 +72,7 @@ def make_app(settings: ServerSettings, *, gemini_channel: Any = None) -> web.App
     check_policy(app)
     app.cleanup_ctx.append(lambda app: run_engine(app, gemini_channel))
     app.cleanup_ctx.append(run_queue)
-    app.on_shutdown.append(chat.stop_answers)
+    app.on_shutdown.append(answering.stop_answers)
     return app
 
 

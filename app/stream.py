@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
@@ -20,11 +21,8 @@ from database.errors import AcervoError
 log = logging.getLogger(__name__)
 
 MERGE_S = 0.25
-HEADERS = {
-    hdrs.CONTENT_TYPE: "application/x-ndjson; charset=utf-8",
-    hdrs.CACHE_CONTROL: "no-store",
-    "X-Accel-Buffering": "no",
-}
+LINES, EVENTS = "application/x-ndjson; charset=utf-8", "text/event-stream; charset=utf-8"
+HEADERS = {hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
 STOPPED = "The server is stopping, so this answer is incomplete. Ask again in a moment."
 UNFORESEEN = "The server failed unexpectedly, so this answer is incomplete; its log says why."
 
@@ -32,8 +30,17 @@ Encode = Callable[[Event, Sources], bytes]
 """The line of an event, in an answer that began with these sources."""
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an answer is written. `merged`: slowly, for pages of other origins."""
+
+    encode: Encode
+    content_type: str = LINES
+    merged: bool = False
+
+
 async def stream_events(
-    request: web.Request, events: AsyncGenerator[Event], encode: Encode, merged: bool, tally: Tally
+    request: web.Request, events: AsyncGenerator[Event], form: Form, tally: Tally
 ) -> web.StreamResponse:
     """Send `events` to the client, and count them. What fails before the first event is raised, for a status; what
     fails later, and the server's own stop, becomes the last line."""
@@ -42,15 +49,15 @@ async def stream_events(
         opening = await anext(events)
         assert isinstance(opening, Sources), "an answer begins with its sources"
         tally.model = opening.model
-        response = web.StreamResponse(headers=HEADERS)
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: form.content_type, **HEADERS})
         await response.prepare(request)
         caught = _catch(opening, events, tally)
-        lines = _merge(caught) if merged else caught
+        lines = _merge(caught) if form.merged else caught
         try:
             async with aclosing(lines):
                 async for event in lines:
                     async with asyncio.timeout(stall_s):
-                        await response.write(encode(event, opening))
+                        await response.write(form.encode(event, opening))
         except TimeoutError:
             # A client that reads nothing would keep the model at work for ever.
             raise ConnectionResetError(f"A client read nothing for {stall_s:g} seconds") from None
@@ -58,7 +65,7 @@ async def stream_events(
             if not stopping.is_set():
                 raise
             tally.outcome = "stopped"
-            await response.write(encode(Failed(STOPPED), opening))
+            await response.write(form.encode(Failed(STOPPED), opening))
         await response.write_eof()
     return response
 

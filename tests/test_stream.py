@@ -18,7 +18,7 @@ from app.events import Done, Event, Service, Sources, Token, Usage
 from app.keys import SETTINGS, STOPPING
 from app.middlewares import errors_to_json
 from app.ndjson import ollama_line
-from app.stream import MERGE_S, STOPPED, UNFORESEEN, stream_events
+from app.stream import MERGE_S, STOPPED, UNFORESEEN, Form, stream_events
 from app.tally import Tally
 from database.errors import StoreUnavailable
 from tests.server import GivenSettings
@@ -47,7 +47,7 @@ class Streaming:
         task = asyncio.current_task()
         assert task
         self.tasks.append(task)
-        return await stream_events(request, self._watched(), ollama_line, self.merged, self.tally)
+        return await stream_events(request, self._watched(), Form(ollama_line, merged=self.merged), self.tally)
 
     async def _watched(self) -> AsyncGenerator[Event]:
         try:
