@@ -36,6 +36,12 @@ def check_schema(compose: dict[str, Any], folder: Path) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
+def check_workflow(path: Path) -> subprocess.CompletedProcess[str]:
+    """The verdict of the schema of workflows."""
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", path]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
 def lint_dockerfile(path: Path) -> subprocess.CompletedProcess[str]:
     """The verdict of hadolint."""
     return subprocess.run([BIN / "hadolint", path], capture_output=True, text=True, timeout=120)
@@ -56,6 +62,26 @@ def test_the_schema_refuses_a_wrong_key(stack: dict[str, Any], tmp_path: Path) -
     stack["services"]["app"]["imagee"] = "x"
     result = check_schema(stack, tmp_path)
     assert result.returncode == 1 and "imagee" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_a_workflow_follows_the_schema_and_may_do_little(path: Path) -> None:
+    result = check_workflow(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    workflow = yaml.load(path.read_text("utf-8"), yaml.BaseLoader)
+    assert workflow["permissions"] == {"contents": "read"}
+    writing = {name for name, job in workflow["jobs"].items() if "write" in job.get("permissions", {}).values()}
+    assert writing <= {"image"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    assert {"run": ".ci/run"} in steps
+    checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert all(step["with"]["persist-credentials"] == "false" for step in checkouts)
+
+
+def test_the_schema_refuses_a_wrong_workflow(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text((ROOT / ".github/workflows/checks.yml").read_text("utf-8").replace("runs-on:", "run-on:"))
+    assert check_workflow(wrong).returncode == 1
 
 
 def test_dockerfile_passes_hadolint() -> None:
