@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path, PurePath
+from urllib.parse import quote
 
-from database.documents import Document, Name
+from database.documents import WEB, Document, Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,13 @@ class FoundFile:
     name: Name
     document_id: str
     size: int
+    copy: Path | None = None
+    """Where its bytes lie, unless its name says so."""
+
+    @property
+    def source(self) -> Path:
+        """Where its bytes can be read."""
+        return self.copy or Path(full_path(self.name))
 
 
 @dataclass(slots=True)
@@ -29,7 +37,12 @@ class Changes:
 
 
 def full_path(name: Name) -> PurePath:
-    """Where a name points; two names of one place (by different roots) are the same name."""
+    """Where a name points; two names of one place (by different roots) are the same name.
+
+    An address is one place in each collection, and no two spellings of one are taken for the same.
+    """
+    if name.root == WEB:
+        return PurePath(WEB, name.collection, quote(name.path, safe=""))
     return PurePath(name.root, name.path)
 
 

@@ -1,4 +1,4 @@
-"""The data that travels from a PDF to an answer. Plain values; no I/O.
+"""The data that travels from a file to an answer. Plain values; no I/O.
 
     Document ─► Page ─► Chunk (cited and shown) ─► Window (searched)
 
@@ -10,12 +10,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points."""
+
+NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)
+"""Where text stands that is on no page that could be drawn."""
 
 Vector = NDArray[np.float32]
 """One embedding (d,) or a batch of them (n, d): float32, L2-normalised."""
@@ -60,17 +64,29 @@ class Reading:
     title: str
     pages: tuple[Page, ...]
     notes: tuple[str, ...] = ()
+    format: str = "pdf"
+    """A key of `readers.formats.FORMATS`."""
+
+
+WEB = "web"
+"""The root of names that are addresses. No folder is called so: roots of folders are absolute paths."""
+MAX_QUERY_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One place where a document's bytes were found: a path relative to a loaded folder."""
+    """One place where a document's bytes were found: a path relative to a loaded folder, or an address of the web."""
 
     root: str
     path: str
     excluded: bool = False
     collection: str = ""
     """What it belongs to; "" is what everything belongs to that nobody put elsewhere."""
+
+    @property
+    def shown(self) -> str:
+        """Its last part, for people."""
+        return name_address(self.path) if self.root == WEB else self.path.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,8 @@ class Document:
     version: str = ""
     added_at: float = 0.0
     """Seconds since the epoch."""
+    format: str = "pdf"
+    """A key of `readers.formats.FORMATS`, which tells what its pages are called."""
 
     @property
     def visible(self) -> bool:
@@ -115,7 +133,12 @@ class Document:
     def name(self) -> str:
         """The first visible name's last part, for people."""
         shown = self._shown
-        return shown.path.rsplit("/", 1)[-1] if shown else self.title
+        return shown.shown if shown else self.title
+
+    @property
+    def url(self) -> str:
+        """The address that it was loaded from, or empty."""
+        return next((n.path for n in self.names if n.root == WEB and not n.excluded), "")
 
     @property
     def collection(self) -> str:
@@ -140,7 +163,7 @@ class Document:
         seen = replace(self, names=tuple(n for n in self.names if n.collection in collections))
         if not seen.visible:
             return None
-        hidden = {make_title(n.path) for n in self.names} - {make_title(n.path) for n in seen.names}
+        hidden = {make_title(n.shown) for n in self.names} - {make_title(n.shown) for n in seen.names}
         return replace(seen, title=make_title(seen.name)) if self.title in hidden else seen
 
 
@@ -148,6 +171,19 @@ def make_title(path: str) -> str:
     """The title of a document whose pages have none, from one of its names."""
     name = path.rsplit("/", 1)[-1]
     return PurePosixPath(name).stem.replace("_", " ").strip() or name
+
+
+def name_address(address: str) -> str:
+    """What people call the page at an address: the last part of its path, or the host, with what was asked for.
+
+    The ending stays at the end, as that of a file.
+    """
+    parts = urlsplit(address)
+    last = PurePosixPath(unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.netloc)
+    asked = f" ({unquote(parts.query)[:MAX_QUERY_CHARS]})" if parts.query else ""
+    suffix = last.suffix if parts.path.strip("/") else ""
+    name = f"{last.name.removesuffix(suffix)}{asked}{suffix}".replace("/", "_")
+    return "".join(c for c in name if c.isprintable()) or parts.netloc
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def make_plan(
         known = documents.get(document_id)
         document = known or Document(document_id, "", (), files[0].size, added_at=time.time())
         replaced = tuple(file.name for file in files if file in changes.changed)
-        job = Job(replace(document, names=join_names(document.names, names)), _place(files[0]), replaced)
+        job = Job(replace(document, names=join_names(document.names, names)), files[0].source, replaced)
         if known is None or _wants_reading(known, versions, retry):
             plan.jobs.append(job)
         elif known.state == "failed":
@@ -102,7 +102,7 @@ def _plan_known(
         if document_id in planned:
             continue
         if _wants_reading(document, versions, retry):
-            plan.jobs.append(Job(document, _place(same[0])))
+            plan.jobs.append(Job(document, same[0].source))
             plan.reread.append(plan.label(same[0].name))
         elif document.state == "failed":
             plan.skipped.update({plan.label(file.name): document.reason for file in same})
@@ -134,10 +134,6 @@ def join_names(old: tuple[Name, ...], new: tuple[Name, ...]) -> tuple[Name, ...]
     """All names of both, one for each place: that of `old` where both have it."""
     places = {full_path(name) for name in old}
     return old + tuple(name for name in new if full_path(name) not in places)
-
-
-def _place(file: FoundFile) -> Path:
-    return Path(full_path(file.name))
 
 
 def without(document: Document, name: Name) -> Document:
