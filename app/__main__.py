@@ -1,4 +1,4 @@
-"""The server: `python -m app`. Who may come in: `python -m app users …` and `python -m app keys …`."""
+"""The server: `python -m app`. With a command (`python -m app --help` lists them) something else, without a server."""
 
 import asyncio
 import ipaddress
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from aiohttp import web, web_response
 
-from app.access.cli import run as run_command
 from app.access.exposure import check_exposure as check_exposure
 from app.application import make_app
 from app.audit import set_up_audit
+from app.cli.commands import run as run_command
 from app.logs import set_up_logging
 from app.settings import ServerSettings
 from app.tls import make_ssl_context

@@ -76,7 +76,7 @@ def _describe_checks(checks: Sequence[Check]) -> dict[str, Any]:
 def describe_sources(event: Sources) -> dict[str, Any]:
     """The fields that tell what was found."""
     return {
-        "sources": [_describe_hit(n, hit) for n, hit in enumerate(event.hits, 1)],
+        "sources": [describe_hit(n, hit) for n, hit in enumerate(event.hits, 1)],
         "query": event.query,
         "rewritten_by": event.rewritten_by,
         "language": event.language,
@@ -84,7 +84,8 @@ def describe_sources(event: Sources) -> dict[str, Any]:
     }
 
 
-def _describe_hit(number: int, hit: Hit) -> dict[str, Any]:
+def describe_hit(number: int, hit: Hit) -> dict[str, Any]:
+    """A passage as the source of that number."""
     return {
         "n": number,
         "document": hit.document.id,
@@ -101,7 +102,7 @@ def _describe_hit(number: int, hit: Hit) -> dict[str, Any]:
 
 
 def _describe_left_out(hit: Hit) -> dict[str, Any]:
-    described = _describe_hit(0, hit)
+    described = describe_hit(0, hit)
     return {name: described[name] for name in ("document", "name", "page", "score", "chunk_id")}
 
 

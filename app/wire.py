@@ -1,5 +1,6 @@
 """What a request may hold, as models that validate it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError, field_validator
@@ -82,6 +83,14 @@ class AskRequest(BaseModel):
 def parse_ask(body: bytes) -> AskRequest:
     """The validated question; raises `BadRequest` that names every wrong field."""
     return parse_body(AskRequest, body, '{"prompt": "a question"}')
+
+
+def check_ask(fields: Mapping[str, Any]) -> AskRequest:
+    """The validated question of these fields; raises `BadRequest` that names every wrong one."""
+    try:
+        return AskRequest.model_validate(fields)
+    except ValidationError as error:
+        raise BadRequest(f"{_describe(error)}.") from None
 
 
 def parse_body(model: type[M], body: bytes, example: str) -> M:

@@ -4,8 +4,9 @@ import argparse
 import asyncio
 import getpass
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from app.access import commands
 from app.access.commands import Books
@@ -20,9 +21,8 @@ from database.stores import make_store
 Work = Callable[[Books], Awaitable[list[str]]]
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Carry out a command; the exit status: 0, 1 when it could not be done, 2 when it is no command."""
-    given = make_parser().parse_args(arguments)
+def run(given: argparse.Namespace) -> int:
+    """Carry out a command; the exit status: 0, 1 when it could not be done."""
     try:
         settings = ServerSettings.load()
         set_up_logging(settings)
@@ -38,13 +38,15 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """What the command line may say."""
-    parser = argparse.ArgumentParser(prog="python -m app", description="Without a command: serve.")
-    things = parser.add_subparsers(dest="thing", required=True)
-    _add_users(things.add_parser("users", help="who may log in").add_subparsers(dest="action", required=True))
-    _add_keys(things.add_parser("keys", help="keys for programs").add_subparsers(dest="action", required=True))
-    return parser
+def add_parsers(commands: Any) -> None:
+    """What the command line may say about it."""
+    for thing, what, add_actions in (
+        ("users", "who may log in", _add_users),
+        ("keys", "keys for programs", _add_keys),
+    ):
+        parser = commands.add_parser(thing, help=what)
+        parser.set_defaults(run=run, thing=thing)
+        add_actions(parser.add_subparsers(dest="action", required=True))
 
 
 def _add_users(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
