@@ -19,7 +19,7 @@ from app.filenames import make_safe
 from app.settings import ServerSettings
 from database.belonging import check_collection
 from database.errors import AcervoError, EmptyFile, FileTooLarge, ReadError
-from database.readers.opening import SNIFF_BYTES, check_start
+from database.formats import SNIFF_BYTES, check_start
 
 T = TypeVar("T")
 

@@ -21,10 +21,13 @@ from typing import IO, Any, Self
 
 from database.errors import AcervoError, ArchiveError
 from database.files import whole_file
+from database.formats import KEPT_ENDINGS
 
 ABOUT, SUMS = "acervo.json", "sums.json"
 MAX_ABOUT, MAX_SUMS = 1 << 20, 1 << 28
 """Bytes."""
+ORIGINAL = rf"files/([0-9a-f]{{64}})(?:{'|'.join(map(re.escape, sorted(KEPT_ENDINGS)))})"
+"""What the member with a document's original is called, as a regular expression."""
 _BLOCK = 1 << 20
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, KeyError)
 """What zipfile and json raise for bytes that were damaged or made to hurt."""
@@ -53,6 +56,10 @@ class ArchiveWriter:
                 member.write(block)
         self.sums[name] = size, digest.hexdigest()
         return digest.hexdigest()
+
+    def add_original(self, path: Path, document_id: str) -> bool:
+        """The original of a document; whether its bytes are the right ones. Raises `FileNotFoundError`."""
+        return self.add_file(f"files/{document_id}{path.suffix}", path) == document_id
 
     def close(self) -> None:
         """Write the sums and the end."""

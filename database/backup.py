@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from database.archive import Archive, ArchiveWriter, open_archive, require_room, write_archive
+from database.archive import ORIGINAL, Archive, ArchiveWriter, open_archive, require_room, write_archive
 from database.errors import AcervoError, ArchiveError, SettingsError
 from database.files import Originals
 from database.settings import IndexSettings
@@ -21,7 +21,7 @@ from database.stores.sqlite_migrations import require_known
 
 FORMAT, VERSION = "acervo-backup", 1
 INDEX = "index.sqlite"
-MEMBERS = re.compile(r"index\.sqlite|files/([0-9a-f]{64})\.pdf")
+MEMBERS = re.compile(rf"index\.sqlite|{ORIGINAL}")
 MONGODB = (
     "MONGODB_URI is set, and backups are of the embedded store. Back MongoDB up with mongodump and keep DATA_DIR/files "
     "beside it (docs/operations.md), or use --export, which works with both stores."
@@ -87,7 +87,7 @@ def _add_originals(archive: ArchiveWriter, originals: Originals, index: Path, co
         copied.execute("PRAGMA foreign_keys = ON")
         for document_id in _list_ids(copied):
             try:
-                whole = archive.add_file(f"files/{document_id}.pdf", originals.path(document_id)) == document_id
+                whole = archive.add_original(originals.path(document_id), document_id)
             except FileNotFoundError:
                 if not live.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
                     copied.execute("DELETE FROM documents WHERE id = ?", (document_id,))
@@ -148,7 +148,7 @@ def _restore_originals(archive: Archive, originals: Originals, documents: set[st
         match = MEMBERS.fullmatch(name)
         document_id = match[1] if match and match[1] else ""
         if document_id in documents and archive.digest(name) == document_id:
-            archive.copy(name, originals.path(document_id))
+            archive.copy(name, originals.place(document_id, Path(name).suffix))
             kept.add(document_id)
     return kept
 

@@ -78,6 +78,7 @@ class Builder:
             state="layout",
             reason="",
             notes=reading.notes,
+            format=reading.format,
         )
         return document, contents
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from database.analysis import grams, normalise, words
-from database.documents import Box, Chunk, Page, Window
+from database.documents import NOWHERE, Box, Chunk, Page, Window
 
 if TYPE_CHECKING:
     from langchain_text_splitters import MarkdownTextSplitter
@@ -218,7 +218,7 @@ def _make_chunk(document_id: str, page: Page, ordinal: int, heading: str, piece:
 
 def find_boxes(page: Page, start: int, end: int) -> tuple[Box, ...]:
     """The rectangles of the blocks that share text with `[start, end)`."""
-    return tuple(b.box for b in page.blocks if b.start < end and start < b.end)
+    return tuple(b.box for b in page.blocks if b.start < end and start < b.end and b.box != NOWHERE)
 
 
 def _make_window(chunk: Chunk, number: int, text: str, language: str) -> Window:

@@ -65,7 +65,7 @@ class Reading:
     pages: tuple[Page, ...]
     notes: tuple[str, ...] = ()
     format: str = "pdf"
-    """A key of `readers.formats.FORMATS`."""
+    """A key of `formats.FORMATS`."""
 
 
 WEB = "web"
@@ -112,7 +112,7 @@ class Document:
     added_at: float = 0.0
     """Seconds since the epoch."""
     format: str = "pdf"
-    """A key of `readers.formats.FORMATS`, which tells what its pages are called."""
+    """A key of `formats.FORMATS`, which tells what its pages are called."""
 
     @property
     def visible(self) -> bool:

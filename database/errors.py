@@ -6,9 +6,11 @@
     ├── ArchiveError         422  a backup or export is damaged, or something else
     ├── ReadError            422  a file cannot be read
     │   ├── FileTooLarge     413  it has more bytes than MAX_FILE_MB
-    │   ├── NotPdf           415  its bytes are something else
+    │   ├── WrongFormat      415  its bytes are none of what can be read
     │   ├── EmptyFile        422  it has no bytes, or no pages
     │   ├── Encrypted        422  it needs a password
+    │   ├── WrongAddress     422  an address that may not be fetched, or is none
+    │   ├── Unreachable      422  an address that gives nothing now
     │   └── Damaged          422  it is cut off or broken
     ├── QuestionsError       422  a file of questions, or the corpus they are put to, is not as expected
     ├── EmbedderError        503  the embedder did not answer, or answered wrongly
@@ -65,11 +67,11 @@ class FileTooLarge(ReadError):
     kind = "too_large"
 
 
-class NotPdf(ReadError):
-    """Its bytes are not those of a PDF."""
+class WrongFormat(ReadError):
+    """Its bytes are those of nothing that can be read."""
 
     status = 415
-    kind = "not_pdf"
+    kind = "wrong_format"
 
 
 class EmptyFile(ReadError):
@@ -88,6 +90,18 @@ class Damaged(ReadError):
     """It cannot be opened, or nothing in it can be saved."""
 
     kind = "damaged"
+
+
+class WrongAddress(ReadError):
+    """An address is none, or what is there may not be fetched: it is refused each time."""
+
+    kind = "address"
+
+
+class Unreachable(ReadError):
+    """An address gives nothing now; it may later."""
+
+    kind = "unreachable"
 
 
 class QuestionsError(AcervoError):

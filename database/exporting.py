@@ -37,7 +37,7 @@ async def _export_document(
     archive: ArchiveWriter, store: Store, originals: Originals, document_id: str, exported: Carried
 ) -> None:
     try:
-        kept = archive.add_file(f"files/{document_id}.pdf", originals.path(document_id)) == document_id
+        kept = archive.add_original(originals.path(document_id), document_id)
     except FileNotFoundError:
         kept = False
     # Read after its original: what is there no more by now was deleted, and its original with it.

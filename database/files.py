@@ -14,8 +14,8 @@ from typing import BinaryIO
 from database.changes import FoundFile
 from database.documents import Name
 from database.errors import AcervoError, ReadError
+from database.formats import ENDINGS, KEPT_ENDINGS
 
-SUFFIXES = frozenset({".pdf"})
 LEFTOVER_S = 3600
 _BLOCK = 1 << 20
 
@@ -31,11 +31,22 @@ def list_files(path: Path, without: Path | None, on_closed: Callable[[OSError], 
     for folder, folders, names in os.walk(path, onerror=on_closed):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and Path(folder, name) != without)
         for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+            if not name.startswith(".") and Path(name).suffix.lower() in ENDINGS:
                 yield Path(folder, name)
 
 
-def find_files(paths: Iterable[Path], without: Path | None = None) -> tuple[list[FoundFile], dict[Path, str]]:
+def hash_file(path: Path) -> tuple[str, int]:
+    """SHA-256 of a file's bytes, and how many there are. Raises `OSError`, also for what is no regular file."""
+    if not stat.S_ISREG(path.stat().st_mode) or path.resolve().is_relative_to("/proc"):
+        # Opening a pipe would wait for ever, and some files of /proc have no end.
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size
+
+
+def find_files(
+    paths: Iterable[Path], without: Path | None = None, hash_file: Callable[[Path], tuple[str, int]] = hash_file
+) -> tuple[list[FoundFile], dict[Path, str]]:
     """Every document below `paths` (absolute) but not below `without`, with its hash; and the files
     and folders that cannot be opened, with the reason. Links are followed within their folder only: who may
     put files there may not thereby have others read."""
@@ -57,7 +68,7 @@ def find_files(paths: Iterable[Path], without: Path | None = None) -> tuple[list
                 )
                 continue
             try:
-                digest, size = _hash_file(file)
+                digest, size = hash_file(file)
             except OSError as error:
                 close(error, file)
                 continue
@@ -78,17 +89,9 @@ def _lies_in(file: Path, folder: Path) -> bool:
     return file.resolve().is_relative_to(folder.resolve())
 
 
-def _hash_file(path: Path) -> tuple[str, int]:
-    if not stat.S_ISREG(path.stat().st_mode) or path.resolve().is_relative_to("/proc"):
-        # Opening a pipe would wait for ever, and some files of /proc have no end.
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size
-
-
 def drop_leftovers(data_dir: Path) -> None:
     """Delete what killed loads left half written, once it is LEFTOVER_S old."""
-    for pattern in ("files/*/*.part", "pages/*/*/*.part"):
+    for pattern in ("files/*/*.part", "pages/*/*/*.part", "fetched/page-*", "fetched/*/page-*"):
         for part in data_dir.glob(pattern):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - part.stat().st_mtime > LEFTOVER_S:
@@ -102,14 +105,20 @@ class Originals:
         self._folder = folder
 
     def path(self, document_id: str) -> Path:
-        """Where the original of this document is kept."""
-        return self._folder / document_id[:2] / f"{document_id}.pdf"
+        """Where the original of this document is kept; where that of a PDF would be when there is none."""
+        places = (self.place(document_id, ending) for ending in KEPT_ENDINGS)
+        return next((path for path in places if path.is_file()), self.place(document_id))
 
-    def keep(self, source: Path, document_id: str) -> Path:
+    def place(self, document_id: str, ending: str = ".pdf") -> Path:
+        """Where an original with this ending belongs."""
+        return self._folder / document_id[:2] / f"{document_id}{ending}"
+
+    def keep(self, source: Path, document_id: str, ending: str = ".pdf") -> Path:
         """Copy `source` unless it is kept already. Raises `ReadError` when its bytes are others by now."""
         kept = self.path(document_id)
         if _is_whole(kept, source):
             return kept
+        kept = self.place(document_id, ending)
         try:
             with source.open("rb") as file:
                 _copy(file, kept, document_id)
@@ -117,9 +126,10 @@ class Originals:
             raise ReadError(f"cannot be read any more: {error.strerror}.") from error
         return kept
 
-    def adopt(self, part: Path, document_id: str) -> None:
+    def adopt(self, part: Path, document_id: str, ending: str = ".pdf") -> None:
         """Take over a file in DATA_DIR whose bytes are known to hash to this id; it is moved, not copied."""
-        kept = self.path(document_id)
+        known = self.path(document_id)
+        kept = known if known.is_file() else self.place(document_id, ending)
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
             os.replace(part, kept)
@@ -129,12 +139,13 @@ class Originals:
 
     def drop(self, document_id: str) -> None:
         """Forget the original of a removed document."""
-        self.path(document_id).unlink(missing_ok=True)
+        for ending in KEPT_ENDINGS:
+            self.place(document_id, ending).unlink(missing_ok=True)
 
     def drop_others(self, document_ids: Collection[str]) -> None:
         """Forget the originals of all documents but these."""
-        for path in self._folder.glob("*/*.pdf"):
-            if path.stem not in document_ids:
+        for path in self._folder.glob("*/*"):
+            if path.suffix in KEPT_ENDINGS and path.stem not in document_ids:
                 path.unlink(missing_ok=True)
 
 

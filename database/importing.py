@@ -64,7 +64,7 @@ class _Importer:
 
     def __init__(self, store: Store, originals: Originals, archive: Archive):
         self._store, self._originals, self._archive = store, originals, archive
-        self._names = frozenset(archive.names)
+        self._files = {Path(name).stem: name for name in archive.names if name.startswith("files/")}
 
     async def add_document(self, name: str, imported: Carried) -> None:
         """Bring in a document: its original, then contents and record, as far as they are missing."""
@@ -112,8 +112,11 @@ class _Importer:
 
     def _keep_original(self, document_id: str) -> bool:
         """Whether the original is kept by now."""
-        name, kept = f"files/{document_id}.pdf", self._originals.path(document_id)
-        offered = name in self._names and self._archive.digest(name) == document_id
+        kept = self._originals.path(document_id)
+        name = self._files.get(document_id, "")
+        if name and not kept.is_file():
+            kept = self._originals.place(document_id, Path(name).suffix)
+        offered = name and self._archive.digest(name) == document_id
         if offered and not (kept.is_file() and kept.stat().st_size == self._archive.size(name)):
             self._archive.copy(name, kept)
         return kept.is_file()

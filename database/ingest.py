@@ -19,10 +19,11 @@ from database.build import SILENT, Builder, Progress
 from database.documents import Contents, Document, IndexRecord, Name, Reading, Record, make_title
 from database.embedders import Embedder
 from database.files import Originals
+from database.formats import format_of, kept_ending
 from database.index import check_dimension, check_record, make_record
 from database.plan import Versions, exclude, join_names, without
 from database.readers import DocumentReader
-from database.readers.opening import check_file
+from database.readers.opening import read_start
 from database.settings import IndexSettings
 from database.stores import Store
 
@@ -43,13 +44,12 @@ class Ingester:
     """Puts documents into one open store with one open embedder."""
 
     def __init__(self, settings: IndexSettings, store: Store, embedder: Embedder):
-        self._store, self._max_file_mb = store, settings.max_file_mb
+        self._store = store
         self.reader = DocumentReader(settings)
         self.originals = Originals(settings.data_dir / "files")
         self.builder = Builder(embedder)
-        made_by = (self.reader.fingerprint, chunking.FINGERPRINT, analysis.FINGERPRINT, embedder.name)
-        version = hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:16]
-        self.versions = Versions(version, self.reader.fingerprint)
+        made = {name: _version(reader, embedder.name) for name, reader in self.reader.fingerprints.items()}
+        self.versions = replace(made["pdf"], others=made)
 
     async def make(
         self, document: Document, source: Path | None = None, progress: Progress = SILENT
@@ -66,7 +66,7 @@ class Ingester:
         await self.make_text(document, progress)
         draft, contents = await self._outline(document, original, progress)
         if document.state not in ("layout", "ready"):
-            await progress.published(await self.publish(replace(draft, version=self._version("layout")), contents))
+            await progress.published(await self.publish(self._staged(draft, "layout"), contents))
         ready = await self.publish(*await self._complete(draft, contents, progress))
         await progress.published(ready)
         return ready
@@ -97,7 +97,8 @@ class Ingester:
 
     async def fail(self, document: Document, reason: str) -> Document:
         """Record that a document cannot be read."""
-        failed = replace(document, state="failed", reason=reason, version=self.versions.reader)
+        known = document if document.version else replace(document, format=format_of(document.name))
+        failed = replace(known, state="failed", reason=reason, version=self.versions.of(known).reader)
         failed = replace(failed, title=failed.title or make_title(document.name))
         await self._store.put_document(failed)
         return failed
@@ -121,13 +122,23 @@ class Ingester:
     async def _keep(self, document: Document, source: Path | None) -> Path:
         if source is None:
             return self.originals.path(document.id)
-        await asyncio.to_thread(check_file, source, self._max_file_mb)
-        return await asyncio.to_thread(self.originals.keep, source, document.id)
+        ending = await self.find_ending(source)
+        return await asyncio.to_thread(self.originals.keep, source, document.id, ending)
+
+    async def adopt(self, part: Path, document_id: str, name: str) -> None:
+        """Take over a file in DATA_DIR, called `name`, whose bytes are known to hash to this id. Raises `ReadError`."""
+        ending = await self.find_ending(part, name)
+        await asyncio.to_thread(self.originals.adopt, part, document_id, ending)
+
+    async def find_ending(self, source: Path, name: str = "") -> str:
+        """How the original of a file, called `name` if not as its path tells, is to end. Raises `ReadError`."""
+        format_name = await self.reader.find_format(source, name)
+        return kept_ending(format_name, await asyncio.to_thread(read_start, source))
 
     async def _publish_text(self, document: Document, reading: Reading, progress: Progress) -> None:
         draft, contents = await self.builder.outline(document, reading)
         if contents.windows:
-            draft = replace(draft, state="text", version=self._version("text"))
+            draft = self._staged(replace(draft, state="text"), "text")
             await progress.published(await self.publish(draft, contents))
 
     async def _outline(self, document: Document, original: Path, progress: Progress) -> tuple[Document, Contents]:
@@ -136,10 +147,10 @@ class Ingester:
 
     async def _complete(self, draft: Document, contents: Contents, progress: Progress) -> tuple[Document, Contents]:
         document, contents = await self.builder.complete(draft, contents, progress)
-        return replace(document, version=self.versions.contents), contents
+        return replace(document, version=self.versions.of(document).contents), contents
 
-    def _version(self, stage: str) -> str:
-        return f"{self.versions.contents}-{stage}"
+    def _staged(self, draft: Document, stage: str) -> Document:
+        return replace(draft, version=f"{self.versions.of(draft).contents}-{stage}")
 
 
 async def unbroken(work: Coroutine[Any, Any, T]) -> T:
@@ -166,6 +177,11 @@ async def open_index(store: Store, embedder: Embedder) -> IndexRecord:
     await store.prepare(record)
     check_dimension(record, embedder)
     return record
+
+
+def _version(reader: str, embedder: str) -> Versions:
+    made_by = (reader, chunking.FINGERPRINT, analysis.FINGERPRINT, embedder)
+    return Versions(hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:16], reader)
 
 
 def _name(reading: Reading, document: Document, original: Path) -> Reading:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from database.changes import Changes, FoundFile, full_path
-from database.documents import Document, Name
+from database.documents import WEB, Document, Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Labels:
 
     def __call__(self, name: Name) -> str:
         """The label of one name."""
-        return name.path if self._counts[name.path] < 2 else str(full_path(name))
+        return name.path if name.root == WEB or self._counts[name.path] < 2 else str(full_path(name))
 
 
 UNFINISHED = ("queued", "text", "layout")
@@ -57,6 +57,12 @@ class Versions:
 
     contents: str
     reader: str
+    others: Mapping[str, "Versions"] = field(default_factory=dict)
+    """Of formats other than PDF."""
+
+    def of(self, document: Document) -> "Versions":
+        """Those of this document's format."""
+        return self.others.get(document.format, self)
 
 
 def make_plan(
@@ -117,9 +123,9 @@ def _plan_known(
 
 def _wants_reading(document: Document, versions: Versions, retry: bool) -> bool:
     if document.state == "failed":
-        return retry or document.version != versions.reader
+        return retry or document.version != versions.of(document).reader
     # Pages without text may have some under another OCR setting or reader.
-    incomplete = bool(document.notes) and (retry or document.version != versions.contents)
+    incomplete = bool(document.notes) and (retry or document.version != versions.of(document).contents)
     return document.state in UNFINISHED or incomplete
 
 

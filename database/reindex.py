@@ -49,7 +49,8 @@ class Rebuilder:
 
     async def _find_waiting(self, generation: Generation) -> Sequence[Document]:
         """Documents not made yet, also those that came meanwhile. Unreadable ones are left to the next load."""
-        made = {d.id for d in await generation.list_documents() if d.whole and d.version == self._versions.contents}
+        wanted = self._versions
+        made = {d.id for d in await generation.list_documents() if d.whole and d.version == wanted.of(d).contents}
         known = await self._store.list_documents()
         return [d for d in known if d.id not in made and d.id not in self._tried and d.state != "failed"]
 
@@ -59,7 +60,7 @@ class Rebuilder:
         try:
             made, contents = await self._make(document)
         except ReadError as error:
-            made = replace(document, state="failed", reason=str(error), version=self._versions.reader)
+            made = replace(document, state="failed", reason=str(error), version=self._versions.of(document).reader)
             await generation.put_document(made)
         else:
             await generation.publish(made, contents)

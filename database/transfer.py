@@ -2,7 +2,7 @@
 
 The file is an archive (`archive.py`) whose `acervo.json` also has the index record. Its members:
 
-    files/ID.pdf             the original of a document
+    files/ID.pdf             the original of a document; of another format with that one's ending
     documents/ID.json        its record, pages, chunks, windows and page terms, as `Stored` has them
     documents/ID.f32         the vectors of its windows in their order: little-endian float32, row by row
     books/KIND/NUMBER.json   up to BOOK_ROWS entries of the books: ratings, deletions, folders, users, keys
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from database.archive import ORIGINAL
 from database.belonging import KIND as ROOT_KIND
 from database.documents import Chunk, Contents, Document, IndexRecord, Page, PageTerms, Record, Window
 from database.errors import ArchiveError
@@ -29,7 +30,7 @@ FORMAT, VERSION = "acervo-export", 1
 KINDS = ("feedback", ERASURE, ROOT_KIND, "user", "key")
 """Of entries of the books that are worth taking along."""
 BOOK_ROWS = 100
-MEMBERS = re.compile(r"files/[0-9a-f]{64}\.pdf|documents/[0-9a-f]{64}\.(?:json|f32)|books/[a-z]{1,32}/\d{6}\.json")
+MEMBERS = re.compile(ORIGINAL + r"|documents/[0-9a-f]{64}\.(?:json|f32)|books/[a-z]{1,32}/\d{6}\.json")
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_documents_are_found_below_a_folder(folder: Path) -> None:
-    for name in (".hidden.pdf", "notes.txt", "c.pdf.part"):
+    for name in (".hidden.pdf", "notes.xyz", "c.pdf.part"):
         (folder / name).write_bytes(b"x")
     (folder / ".git").mkdir()
     (folder / ".git" / "d.pdf").write_bytes(b"x")

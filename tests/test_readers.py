@@ -21,7 +21,6 @@ from database.readers.reporting import choose_title, name_pages
 from database.settings import ROOT, IndexSettings
 from tests import pdfs
 
-HTML = "<!DOCTYPE html><html><body>Not found</body></html>"
 HEADING_BLOCKS = (Block(0, 11, (0, 0, 9, 9), "section-header"), Block(11, 28, (0, 9, 9, 19), "title"))
 HAS_PORTUGUESE = any((Path(folder) / "por.traineddata").is_file() for folder in TESSDATA)
 
@@ -62,12 +61,10 @@ async def test_tables_keep_their_rows(tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no bytes": (lambda path: path.write_bytes(b""), "empty \\(0 bytes\\)"),
-    "noise": (lambda path: path.write_bytes(bytes(range(256)) * 9), "not a PDF but something else"),
-    "text": (lambda path: path.write_text("Dear sir"), "not a PDF but something else"),
-    "zip": (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(99)), "not a PDF but a ZIP or Office file"),
-    "html": (lambda path: path.write_text(HTML), "not a PDF but a web page"),
-    "png": (lambda path: pymupdf.Pixmap(pymupdf.csRGB, (0, 0, 9, 9)).save(path, "png"), "not a PDF but a PNG image"),
-    "html that mentions PDF": (lambda path: path.write_text(HTML + "%PDF-"), "damaged and cannot be opened"),
+    "noise": (lambda path: path.write_bytes(bytes(range(256)) * 9), "something else, which cannot be read"),
+    "old Word": (lambda path: path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(99)), "old or protected"),
+    "zip": (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(99)), "damaged and cannot be unpacked"),
+    "svg": (lambda path: path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>"), "XML, which cannot be read"),
     "signature only": (lambda path: path.write_bytes(b"%PDF-1.7\n" + bytes(400)), "damaged and cannot be opened"),
     "no pages": (pdfs.make_empty, "has no pages"),
     "password": (lambda path: pdfs.make_encrypted(path, user="secret"), "Remove the password"),

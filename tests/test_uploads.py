@@ -47,8 +47,8 @@ class TestRefusals:
         ("make", "status", "kind"),
         [
             (lambda path: b"", 422, "empty"),
-            (lambda path: b"PK\x03\x04" + b"x" * 2000, 415, "not_pdf"),
-            (lambda path: b"x" * 1024 + b"%PDF-1.7", 415, "not_pdf"),
+            (lambda path: b"PK\x03\x04" + b"x" * 2000, 422, "damaged"),
+            (lambda path: b"\0" * 1024 + b"%PDF-1.7", 415, "wrong_format"),
             (lambda path: pdfs.make_encrypted(path / "a.pdf", user="secret").read_bytes(), 422, "encrypted"),
             (lambda path: b"%PDF-1.7 broken", 422, "damaged"),
             (lambda path: pdfs.make_empty(path / "a.pdf").read_bytes(), 422, "empty"),
@@ -95,12 +95,12 @@ class TestRefusals:
         assert sent < 64 * MB
 
     async def test_the_others_are_taken(self, served: Served, tmp_path: Path) -> None:
-        answer = await upload(served.client, ("bad.pdf", b"no"), ("good.pdf", make_bytes(tmp_path, seed=1)))
+        answer = await upload(served.client, ("bad.pdf", b"n\0"), ("good.pdf", make_bytes(tmp_path, seed=1)))
         told = json.loads(answer.body)
         assert answer.status == 202 and [job["name"] for job in told["jobs"]] == ["good.pdf"]
-        assert [(r["name"], r["kind"]) for r in told["refused"]] == [("bad.pdf", "not_pdf")] and told["refused"][0][
-            "error"
-        ]
+        assert [(r["name"], r["kind"]) for r in told["refused"]] == [("bad.pdf", "wrong_format")] and told["refused"][
+            0
+        ]["error"]
 
     async def test_more_files_than_a_request_may_bring(self, served: Served, tmp_path: Path) -> None:
         files = [(f"{n}.pdf", make_bytes(tmp_path, seed=10 + n)) for n in range(4)]

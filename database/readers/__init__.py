@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import importlib.metadata
 import os
-import re
 import shutil
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,17 +13,20 @@ import psutil
 
 from database.documents import Reading
 from database.errors import FileTooLarge, ReadError
+from database.formats import FORMATS
 from database.readers.cache import PageCache, Range
-from database.readers.opening import Facts
+from database.readers.fingerprints import make_fingerprints
+from database.readers.image import look_at_image
+from database.readers.looking import look as look_inside
+from database.readers.opening import Facts, check_file
 from database.readers.pdf import Mode, convert
 from database.readers.pieces import RawPage, assemble_pages
 from database.readers.plain import look, read_plain
 from database.readers.reporting import choose_title, describe, describe_cut, name_pages
+from database.readers.whole import WholeReader, find_cached
 from database.readers.worker import WorkerCrashed, WorkerOutOfMemory, WorkerTimeout, run_limited
 from database.settings import IndexSettings
 
-READER_VERSION = 2
-"""Raise it when the same file would give other pages: what is cached is then made anew."""
 RANGE_PAGES = 8
 """Pages of one conversion process: memory grows with each page, and so does what a failure costs."""
 PLAIN_PAGES = 250
@@ -47,29 +48,36 @@ class DocumentReader:
     def __init__(self, settings: IndexSettings) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.read_workers or count_workers())
-        self.fingerprint = _fingerprint(settings)
-        """Names everything that decides what pages a file gives."""
+        self._whole = WholeReader(settings, self._slots)
+        self.fingerprints = make_fingerprints(settings)
+        """Of each format, what decides which pages a file gives."""
+        self.fingerprint = self.fingerprints["pdf"]
 
     async def read(self, path: Path, document_id: str, on_pages: Progress | None = None) -> Reading:
         """All pages of the file, converted or from the cache; `on_pages(done, total)` as they come.
 
         Raises `ReadError` that says what is wrong with the file and what to do.
         """
-        cache = PageCache(self._settings.data_dir / "pages" / document_id / self.fingerprint)
+        format_name, cache = await self._find_format(path, document_id)
+        if not FORMATS[format_name].drawn:
+            return await self._read_whole(path, format_name, cache, on_pages or _ignore)
         facts = await self._inspect(path, cache)
         ranges = await self._convert_all(path, cache, facts.page_count, on_pages or _ignore)
         raw = [page for converted in ranges for page in converted.pages]
         pages = assemble_pages(raw)
         cut = describe_cut([page.number for page in raw if page.cut])
-        notes = (*describe(pages, facts.repaired, self._settings.ocr), *cut, *(r.note for r in ranges if r.note))
-        return Reading(choose_title(facts.title, pages, path), pages, notes)
+        told = describe(pages, facts.repaired, self._settings.ocr, format_name)
+        notes = (*told, *cut, *(r.note for r in ranges if r.note))
+        return Reading(choose_title(facts.title, pages, path), pages, notes, format_name)
 
     async def read_plain(self, path: Path, document_id: str, on_pages: Progress | None = None) -> Reading | None:
         """All pages as plain text, within seconds and without notes; None when even that broke a limit.
 
         Raises `ReadError` for a file that cannot be read at all.
         """
-        cache = PageCache(self._settings.data_dir / "pages" / document_id / self.fingerprint)
+        format_name, cache = await self._find_format(path, document_id)
+        if not FORMATS[format_name].drawn:
+            return replace(await self._read_whole(path, format_name, cache, on_pages or _ignore), notes=())
         facts = await self._inspect(path, cache)
 
         count = self._make_counter()
@@ -84,12 +92,33 @@ class DocumentReader:
         except LimitFailure:
             return None
         pages = assemble_pages([page for part in ranges for page in part])
-        return Reading(choose_title(facts.title, pages, path), pages)
+        return Reading(choose_title(facts.title, pages, path), pages, format=format_name)
 
-    async def look(self, path: Path) -> Facts:
-        """What is known of a file before it is converted. Raises `ReadError` when it cannot be read."""
-        limit_s = self._settings.read_timeout_s
-        return self._check_pages(await self._run(look, path, self._settings.max_file_mb, timeout_s=limit_s))
+    async def look(self, path: Path, name: str = "") -> Facts:
+        """What is known of a file, called `name` if not as its path tells, before it is converted.
+        Raises `ReadError` when it cannot be read."""
+        limit_mb, limit_s = self._settings.max_file_mb, self._settings.read_timeout_s
+        start = await asyncio.to_thread(check_file, path, limit_mb)
+        if start in ("zip", "text"):
+            return await self._run(look_inside, path, name or path.name, limit_mb, timeout_s=limit_s)
+        found = look if start == "pdf" else look_at_image
+        return self._check_pages(await self._run(found, path, limit_mb, timeout_s=limit_s))
+
+    async def find_format(self, path: Path, name: str = "") -> str:
+        """The format of a file, by what it holds. Raises `ReadError`."""
+        start = await asyncio.to_thread(check_file, path, self._settings.max_file_mb)
+        return start if start in ("pdf", "image") else (await self.look(path, name)).format
+
+    async def _find_format(self, path: Path, document_id: str) -> tuple[str, PageCache]:
+        """The format of a document, and where its pages are cached."""
+        folder = self._settings.data_dir / "pages" / document_id
+        name = await asyncio.to_thread(find_cached, folder, self.fingerprints) or await self.find_format(path)
+        return name, PageCache(folder / self.fingerprints[name])
+
+    async def _read_whole(self, path: Path, format_name: str, cache: PageCache, on_pages: Progress) -> Reading:
+        reading = await self._whole.read(path, format_name, cache)
+        on_pages(len(reading.pages), len(reading.pages))
+        return reading
 
     def _check_pages(self, facts: Facts) -> Facts:
         if facts.page_count > (limit := self._settings.max_pages):
@@ -104,7 +133,7 @@ class DocumentReader:
 
     async def _inspect(self, path: Path, cache: PageCache) -> Facts:
         kept = await asyncio.to_thread(cache.load_facts)
-        if kept is not None and kept.keys() == Facts.__annotations__.keys():
+        if kept is not None and kept.keys() | {"format"} == Facts.__annotations__.keys():
             return self._check_pages(Facts(**kept))
         async with self._slots:
             facts = await self.look(path)
@@ -207,12 +236,6 @@ def count_workers() -> int:
     with contextlib.suppress(OSError, ValueError):  # a container may have less
         free_mb = min(free_mb, int(Path("/sys/fs/cgroup/memory.max").read_text()) // 2**20)
     return max(1, min(processors, free_mb // WORKER_MB))
-
-
-def _fingerprint(settings: IndexSettings) -> str:
-    versions = [f"{name}-{importlib.metadata.version(name)}" for name in ("pymupdf", "pymupdf4llm")]
-    ocr = f"ocr-{settings.ocr_language}" if settings.ocr == "on" else "ocr-off"
-    return re.sub(r"[^\w.-]+", "_", "_".join([f"reader-{READER_VERSION}", *versions, ocr]))
 
 
 def _ignore(done: int, total: int) -> None:

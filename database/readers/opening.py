@@ -1,29 +1,31 @@
-"""Opens a PDF inside a worker process, and looks at it before anything is converted.
+"""Opens what has pages inside a worker process, and looks at a PDF before anything is converted.
 
 The PDF library is imported inside functions, so that importing this module costs nothing.
 """
 
 import importlib
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from database.errors import Damaged, EmptyFile, Encrypted, FileTooLarge, NotPdf, ReadError
+from database.errors import Damaged, EmptyFile, Encrypted, FileTooLarge, ReadError, WrongFormat
+from database.formats import SNIFF_BYTES, Start, find_image, find_start
 
 DAMAGED = "It is damaged and cannot be opened. Copy or download the file again."
-SNIFF_BYTES = 1024
-"""The specification wants the signature within so many bytes of the start."""
 MAX_TITLE_CHARS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a PDF before its pages are converted."""
+    """What is known of a file before its pages are converted."""
 
     page_count: int
+    """0 where only converting tells."""
     title: str
     repaired: bool
+    format: str = "pdf"
 
 
 def preload() -> None:
@@ -54,7 +56,7 @@ def inspect(path: Path, max_file_mb: int) -> Facts:
                 " `qpdf --decrypt --password=… in.pdf out.pdf`) and load the file again."
             )
         if not document.is_pdf:
-            raise NotPdf("It is not a PDF, whatever its name says. Export it as PDF.")
+            raise WrongFormat("It is not a PDF, whatever its first bytes say. Export it as PDF.")
         page_count = _count_pages(document)
         if page_count == 0:
             raise EmptyFile("It has no pages. Export or download the file again.")
@@ -67,9 +69,12 @@ def load_library() -> Any:
     return importlib.import_module("pymupdf")
 
 
-def open_document(path: Path) -> Any:
-    """An open `pymupdf.Document`; close it. Raises `ReadError` when the file is damaged."""
+def open_document(path: Path, numbers: Collection[int] | None = None) -> Any:
+    """An open `pymupdf.Document`; close it. Of a picture, only pages of these `numbers` (from 1; None: all) are
+    filled. Raises `ReadError` when the file is damaged."""
     pymupdf = load_library()
+    if is_picture(path):
+        return importlib.import_module("database.readers.image").open_picture(path, numbers)
     pymupdf.TOOLS.mupdf_display_errors(False)
     try:
         return pymupdf.open(path)
@@ -79,6 +84,23 @@ def open_document(path: Path) -> Any:
         raise Damaged(DAMAGED) from None
 
 
+def is_picture(path: Path) -> bool:
+    """Whether it begins as an image does; False when it is not there."""
+    try:
+        return bool(find_image(read_start(path)))
+    except ReadError:
+        return False
+
+
+def read_start(path: Path) -> bytes:
+    """A file's first SNIFF_BYTES bytes. Raises `ReadError`."""
+    try:
+        with path.open("rb") as file:
+            return file.read(SNIFF_BYTES)
+    except OSError as error:
+        raise ReadError(f"It cannot be read ({error.strerror}). Check that it is there and may be read.") from None
+
+
 def _count_pages(document: Any) -> int:
     try:
         return int(document.page_count)
@@ -86,32 +108,11 @@ def _count_pages(document: Any) -> int:
         raise Damaged(DAMAGED) from None
 
 
-def check_file(path: Path, max_file_mb: int) -> None:
-    """Look at a file's size and first bytes alone. Raises `ReadError` when they are not those of a PDF."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(SNIFF_BYTES)
-    except OSError as error:
-        raise ReadError(f"It cannot be read ({error.strerror}). Check that it is there and may be read.") from None
-    if size == 0:
-        raise EmptyFile("It is empty (0 bytes). Copy or download the file again.")
-    if size > max_file_mb << 20:
+def check_file(path: Path, max_file_mb: int) -> Start:
+    """What a file is by its size and first bytes alone. Raises `ReadError` when it cannot be read."""
+    start = read_start(path)
+    if (size := path.stat().st_size) > max_file_mb << 20:
         raise FileTooLarge(
             f"It has {size >> 20} MB, more than MAX_FILE_MB={max_file_mb}. Split it or raise that setting."
         )
-    check_start(start)
-
-
-def check_start(start: bytes) -> None:
-    """Raise `NotPdf` unless these first SNIFF_BYTES bytes are those of a PDF."""
-    if b"%PDF-" not in start[:SNIFF_BYTES]:
-        raise NotPdf(f"It is not a PDF but {_name_format(start)}. Export it as PDF.")
-
-
-def _name_format(start: bytes) -> str:
-    known = {b"PK\x03\x04": "a ZIP or Office file", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image"}
-    for magic, name in known.items():
-        if start.startswith(magic):
-            return name
-    return "a web page" if b"<html" in start.lower() else "something else"
+    return find_start(start)

@@ -31,7 +31,7 @@ OCR_DPI = 200
 def convert(path: Path, numbers: Sequence[int], mode: Mode, ocr_language: str) -> list[RawPage]:
     """Convert pages (numbers from 1). Pages that the layout analysis misses fall back to plain
     text; in mode "ocr" pages without any text are recognised."""
-    with open_document(path) as document:
+    with open_document(path, numbers) as document:
         pages = [read_text(document, number) for number in numbers]
         small = [page for page in pages if max(page.width, page.height) <= MAX_LAYOUT_POINTS]
         if mode != "text":

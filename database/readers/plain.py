@@ -23,5 +23,5 @@ def look(path: Path, max_file_mb: int) -> Facts:
 
 def read_plain(path: Path, numbers: Sequence[int]) -> list[RawPage]:
     """Pages (numbers from 1) as plain text."""
-    with open_document(path) as document:
+    with open_document(path, numbers) as document:
         return [read_text(document, number) for number in numbers]

@@ -49,7 +49,7 @@ def draw_page(path: Path, number: int, boxes: Sequence[Box], zoom: float) -> byt
 
 
 def _draw(pymupdf: Any, path: Path, number: int, boxes: Sequence[Box], zoom: float) -> bytes:
-    with open_document(path) as document:
+    with open_document(path, [number]) as document:
         if not 1 <= number <= document.page_count:
             raise ReadError(f"There is no page {number}; the document has {document.page_count}.")
         page = document[number - 1]

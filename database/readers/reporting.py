@@ -8,6 +8,7 @@ from typing import Literal
 
 from database.documents import Page
 from database.errors import Damaged
+from database.formats import FORMATS
 from database.readers.pieces import HEADINGS, replace_unstorable
 
 MAX_TITLE_CHARS = 120
@@ -15,7 +16,7 @@ _NO_TITLE = re.compile(r"untitled|sem título|microsoft (word|excel|powerpoint)\
 
 
 def choose_title(given: str, pages: Sequence[Page], path: Path) -> str:
-    """The title in the PDF if it means something, else the first page's largest short heading, else the file's name."""
+    """The title in the file if it means something, else the first page's largest short heading, else the name."""
     for candidate in (given, *_first_headings(pages)):
         title = replace_unstorable(" ".join(candidate.split()))
         if title and len(title) <= MAX_TITLE_CHARS and not _NO_TITLE.match(title):
@@ -31,7 +32,7 @@ def _first_headings(pages: Sequence[Page]) -> Iterator[str]:
         yield text.lstrip("# ")
 
 
-def describe(pages: Sequence[Page], repaired: bool, ocr: Literal["off", "on"]) -> list[str]:
+def describe(pages: Sequence[Page], repaired: bool, ocr: Literal["off", "on"], format_name: str = "pdf") -> list[str]:
     """Notes on pages without text. Raises `ReadError` for a damaged file that gave none at all."""
     blank = [page.number for page in pages if page.made_by == "nothing"]
     notes = []
@@ -41,26 +42,33 @@ def describe(pages: Sequence[Page], repaired: bool, ocr: Literal["off", "on"]) -
         notes.append(f"the file is damaged; {len(pages) - len(blank)} of {len(pages)} pages gave text")
     if blank:
         verb = "has" if len(blank) == 1 else "have"
-        why = "scanned? set OCR=on" if ocr == "off" else "OCR found none either"
-        why = "lost by the damage?" if repaired else why
-        notes.append(f"{name_pages(blank)} {verb} no text ({why})")
+        why = "lost by the damage?" if repaired else _explain_blank(format_name, ocr)
+        notes.append(f"{name_pages(blank, FORMATS[format_name].unit)} {verb} no text ({why})")
     return notes
 
 
-def describe_cut(numbers: Sequence[int]) -> list[str]:
+def _explain_blank(format_name: str, ocr: Literal["off", "on"]) -> str:
+    if not FORMATS[format_name].drawn:
+        return "pictures only?" if format_name in ("pptx", "docx", "html") else "empty?"
+    if ocr == "on":
+        return "OCR found none either"
+    return "an image: set OCR=on and load it again" if format_name == "image" else "scanned? set OCR=on"
+
+
+def describe_cut(numbers: Sequence[int], unit: str = "page") -> list[str]:
     """A note on pages of which the end was left out."""
     more = (
-        "more text than a page may have; its end was"
+        f"more text than a {unit} may have; its end was"
         if len(numbers) == 1
-        else "more text than pages may have; their ends were"
+        else f"more text than {unit}s may have; their ends were"
     )
-    return [f"{name_pages(numbers)}: {more} left out"] if numbers else []
+    return [f"{name_pages(numbers, unit)}: {more} left out"] if numbers else []
 
 
-def name_pages(numbers: Iterable[int]) -> str:
+def name_pages(numbers: Iterable[int], unit: str = "page") -> str:
     """ "page 4", "pages 3–5, 9": ascending numbers as a person writes them."""
     ordered = list(numbers)
     breaks = [i for i, (a, b) in enumerate(pairwise(ordered), 1) if b != a + 1]
     runs = [ordered[a:b] for a, b in pairwise([0, *breaks, len(ordered)])]
     named = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
-    return f"page{'s' if len(ordered) > 1 else ''} {named}"
+    return f"{unit}{'s' if len(ordered) > 1 else ''} {named}"
