@@ -50,8 +50,8 @@ def read_index(data_dir: Path) -> Index:
         row = db.execute("SELECT value FROM meta WHERE key = 'index'").fetchone()
         records = [json.loads(r) for (r,) in db.execute("SELECT record FROM documents")]
         rows = db.execute(
-            "SELECT w.id, chunk_id, document_id, page, language, text, f.terms, g.terms, vector FROM windows w "
-            "JOIN words f ON f.rowid = w.rowid JOIN grams g ON g.rowid = w.rowid ORDER BY w.id"
+            "SELECT w.id, chunk_id, document_id, page, language, text, words, grams, vector FROM windows w "
+            "JOIN terms t ON t.rowid = w.rowid ORDER BY w.id"
         ).fetchall()
         return Index(
             json.loads(row[0]) if row else {},

@@ -1,4 +1,4 @@
-"""The embedded store's file: transactions, snapshots and the matrix beside it. Blocking; any thread."""
+"""The embedded store's file: transactions, and what searches hold beside it. Blocking; any thread."""
 
 import contextlib
 import json
@@ -8,9 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from database.documents import (
     Candidates,
@@ -24,7 +21,7 @@ from database.documents import (
     SearchQuery,
     Window,
 )
-from database.stores.matrix import VectorMatrix, VectorRows
+from database.stores.sqlite_memory import Memory
 from database.stores.sqlite_migrations import migrate, require_known
 from database.stores.sqlite_rows import (
     CHUNK,
@@ -42,14 +39,14 @@ from database.stores.sqlite_rows import (
     read_contents,
     read_meta,
     read_sample,
-    read_stamp,
     require_generation,
     touch,
 )
-from database.stores.sqlite_search import Helper, search_views
+from database.stores.sqlite_search import search_views
+from database.stores.sqlite_terms import prepare_terms
 
 SNAPSHOT_TRIES = 5
-"""How often a search looks for a moment that is no older than the matrix."""
+"""How often a search looks for a moment that is no older than the memory's."""
 
 
 class IndexFile:
@@ -59,9 +56,7 @@ class IndexFile:
         self.path = path
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._helper = Helper(lambda: self._db)
-        self._writing, self._refreshing = threading.Lock(), threading.Lock()
-        self._matrix, self._stamps, self._version = VectorMatrix({}), dict[str, int](), -1
+        self._writing, self._memory = threading.Lock(), Memory()
 
     def create(self) -> None:
         """Make folder, file and tables where they are missing."""
@@ -79,7 +74,6 @@ class IndexFile:
 
     def close(self) -> None:
         """Close the connections of all threads; none of them may be in use."""
-        self._helper.close()
         while self._connections:
             self._connections.pop().close()
 
@@ -149,12 +143,13 @@ class IndexFile:
 
     def publish(self, document: Document, contents: Contents) -> None:
         """Replace record and contents in one transaction."""
+        terms = prepare_terms(contents.windows, contents.page_terms)
         with self._transaction() as db:
             check_vectors(db, contents)
             put_record(db, document)
             db.execute("UPDATE documents SET contents = version WHERE id = ?", (document.id,))
             delete_contents(db, document.id)
-            insert_contents(db, document.id, contents)
+            insert_contents(db, document.id, contents, terms)
 
     def remove_document(self, document_id: str) -> None:
         """Delete a record and, by foreign key and trigger, all that belongs to it."""
@@ -167,6 +162,8 @@ class IndexFile:
         with self._transaction() as db:
             rows = db.execute("SELECT id FROM documents WHERE version <> contents AND contents <> ''").fetchall()
             db.execute("UPDATE documents SET contents = '' WHERE version <> contents")
+            if rows:
+                touch(db)
             return sum(delete_contents(db, document_id) for (document_id,) in rows)
 
     def get_page(self, document_id: str, number: int) -> Page | None:
@@ -189,9 +186,9 @@ class IndexFile:
             self._db.execute("BEGIN")
             try:
                 require_generation(self._db, query.generation)
-                matrix = self._matrix_of_now(rewind=not tries_left)
-                if matrix is not None:
-                    return search_views(self._db, matrix, query, self._helper)
+                snapshot = self._memory.of_now(self._db, rewind=not tries_left)
+                if snapshot is not None:
+                    return search_views(self._db, snapshot, query)
             finally:
                 self._db.execute("COMMIT")
         raise AssertionError("the last try takes whatever the file says")
@@ -207,37 +204,3 @@ class IndexFile:
             for table, join in (("documents WHERE searchable", ""), ("chunks w", SEEN), ("windows w", SEEN))
         ]
         return Counts(*counts)
-
-    def _matrix_of_now(self, rewind: bool) -> VectorMatrix | None:
-        """The matrix as of the open transaction, or None when another thread has a newer one already.
-
-        Only documents whose stamp changed are read again. With `rewind` an older file is believed, too:
-        somebody has put a backup in its place.
-        """
-        with self._refreshing:
-            stamp = read_stamp(self._db)
-            if rewind and stamp < self._version:
-                self._stamps, self._version = {}, -1
-            if stamp > self._version:
-                self._reload(stamp)
-            return self._matrix if stamp == self._version else None
-
-    def _reload(self, stamp_of_now: int) -> None:
-        stamps = dict(self._db.execute("SELECT id, stamp FROM documents WHERE searchable ORDER BY id").fetchall())
-        rows = {
-            document_id: self._matrix.rows(document_id)
-            if self._stamps.get(document_id) == stamp
-            else self._read_vectors(document_id)
-            for document_id, stamp in stamps.items()
-        }
-        self._matrix, self._stamps, self._version = VectorMatrix(rows), stamps, stamp_of_now
-
-    def _read_vectors(self, document_id: str) -> VectorRows:
-        rows: list[Any] = self._db.execute(
-            "SELECT id, chunk_id, page, vector FROM windows WHERE document_id = ? AND vector <> x'' ORDER BY rowid",
-            (document_id,),
-        ).fetchall()
-        vectors = np.frombuffer(b"".join(row[3] for row in rows), np.float32)
-        shape = (len(rows), -1) if rows else (0, 0)
-        ids, chunks, pages = ([row[n] for row in rows] for n in range(3))
-        return VectorRows(ids, chunks, pages, vectors.reshape(shape))

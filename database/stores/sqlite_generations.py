@@ -17,7 +17,6 @@ from database.stores.sqlite_file import IndexFile
 from database.stores.sqlite_rows import (
     CONTENTS,
     DOCUMENT,
-    TERMS_OF,
     check_vectors,
     delete_contents,
     has_table,
@@ -28,6 +27,7 @@ from database.stores.sqlite_rows import (
     read_meta,
     read_sample,
 )
+from database.stores.sqlite_terms import prepare_terms
 
 if TYPE_CHECKING:
     from database.stores.sqlite import SqliteStore
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 OLD = "old_"
 ROWS_AT_ONCE = 500
 """Rows deleted in one transaction: some megabytes."""
-KEYS = {"pages": "document_id, number", "chunks": "rowid", "windows": "rowid"}
-FTS5_BULKS, FTS5_OWN = ("data", "content", "docsize"), 10
-"""The tables where a full-text table keeps its rows, and the last id that it needs itself to be dropped."""
+KEYS = {"pages": "document_id, number"}
+LARGE_ROWS = {"postings": 4}
+"""So many of them, as one alone may have some megabytes."""
 NEXT_DOCUMENTS = """CREATE TABLE next_documents (
     id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE, record TEXT NOT NULL)"""
 
@@ -88,12 +88,13 @@ class GenerationsFile(IndexFile):
 
     def publish_next(self, document: Document, contents: Contents, prefix: str) -> None:
         """Replace a document's record and contents in one transaction."""
+        terms = prepare_terms(contents.windows, contents.page_terms)
         with self._transaction() as db:
             check_vectors(db, contents, prefix)
             if _is_known(db, document):
                 _put_next(db, document)
                 delete_contents(db, document.id, prefix)
-                insert_contents(db, document.id, contents, prefix)
+                insert_contents(db, document.id, contents, terms, prefix)
 
     def sample_next(self, limit: int, prefix: str) -> list[Window]:
         """Its windows with the smallest ids."""
@@ -125,11 +126,7 @@ class GenerationsFile(IndexFile):
         for trigger in self._find_triggers(OLD + "windows"):
             self._db.execute(f"DROP TRIGGER {trigger}")
         for table in tables:
-            if table in TERMS_OF:
-                for part in FTS5_BULKS:
-                    self._empty(f"{OLD}{table}_{part}", "id", f"WHERE id > {FTS5_OWN}")
-            else:
-                self._empty(OLD + table, KEYS[table])
+            self._empty(OLD + table, KEYS.get(table, "rowid"), LARGE_ROWS.get(table, ROWS_AT_ONCE))
         with self._transaction() as db:
             for table in tables:
                 db.execute(f"DROP TABLE IF EXISTS {OLD}{table}")
@@ -139,8 +136,8 @@ class GenerationsFile(IndexFile):
         found = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
         return [name for (name,) in self._db.execute(found, (table,))]
 
-    def _empty(self, table: str, key: str, those: str = "") -> None:
-        some = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} {those} LIMIT {ROWS_AT_ONCE})"
+    def _empty(self, table: str, key: str, at_once: int) -> None:
+        some = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} LIMIT {at_once})"
         while True:
             with self._transaction() as db:
                 if not db.execute(some).rowcount:

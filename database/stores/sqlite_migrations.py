@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from database.errors import StoreError
+from database.stores.sqlite_full_text import replace_full_text
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -33,7 +34,7 @@ def _add_places(db: sqlite3.Connection) -> None:
     db.execute(_FILL.format(row="d").replace("FROM ", "FROM documents d, ", 1))
 
 
-STEPS: Sequence[Step] = (_add_places,)
+STEPS: Sequence[Step] = (_add_places, replace_full_text)
 
 
 def migrate(db: sqlite3.Connection, path: Path, steps: Sequence[Step] = STEPS) -> None:

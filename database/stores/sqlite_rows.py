@@ -1,27 +1,26 @@
 """The rows of the embedded store: its tables, and what is read from and written to them.
 
 Tables: `documents` (the records; `contents` is the version that the other tables hold, so that
-`searchable` says whether readers may see it), `pages`, `chunks`, `windows` (with vectors), and the
-full-text tables, whose rowids are those of `windows`: `words` and `grams` of each window, and of
-whole pages `page_words`, `page_grams` and `heads`, under the rowid of the page's first window. A
-window without a vector has an empty one. Deleting a document deletes its contents by foreign key
-and trigger. `places` (`sqlite_migrations.py`) holds the collections of each document's visible names.
-FTS5: https://sqlite.org/fts5.html
+`searchable` says whether readers may see it), `pages`, `chunks`, `windows` (with vectors), `terms`
+(of windows and pages, under the rowids of `windows`) and `postings` (of documents), which
+`sqlite_terms.py` describes. A window without a vector has an empty one. Deleting a document deletes
+its contents by foreign key and trigger. `places` (`sqlite_migrations.py`) holds the collections of
+each document's visible names.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from database.documents import Chunk, Contents, Document, IndexRecord, Page, PageTerms, Window
 from database.errors import GenerationGone, StoreError
+from database.stores.sqlite_terms import Terms, decompress, define_terms, insert_terms
 
 DOCUMENT, RECORD, PAGE, CHUNK = TypeAdapter(Document), TypeAdapter(IndexRecord), TypeAdapter(Page), TypeAdapter(Chunk)
 
-# The tokenizer splits at nothing that the analyser leaves inside a term.
-TERMS = "tokenize=\"unicode61 remove_diacritics 0 tokenchars '_'\""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS documents (
@@ -29,8 +28,7 @@ CREATE TABLE IF NOT EXISTS documents (
     visible INTEGER NOT NULL, stamp INTEGER NOT NULL,
     searchable INTEGER GENERATED ALWAYS AS (visible AND version = contents));
 """
-TERMS_OF = ("words", "grams", "page_words", "page_grams", "heads")
-CONTENTS = ("pages", "chunks", "windows", *TERMS_OF)
+CONTENTS = ("pages", "chunks", "windows", "terms", "postings")
 """Every table that `make_contents` makes: the next generation's take their names when it answers."""
 
 
@@ -45,10 +43,7 @@ def make_contents(db: sqlite3.Connection, prefix: str = "") -> None:
         f"{document}, page INTEGER NOT NULL, language TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL)",
         f"CREATE INDEX {prefix}chunks_document ON {prefix}chunks (document_id)",
         f"CREATE INDEX {prefix}windows_document ON {prefix}windows (document_id)",
-        *(f"CREATE VIRTUAL TABLE {prefix}{table} USING fts5 (terms, {TERMS})" for table in TERMS_OF),
-        f"CREATE TRIGGER {prefix}windows_gone AFTER DELETE ON {prefix}windows BEGIN "
-        + "".join(f"DELETE FROM {prefix}{table} WHERE rowid = old.rowid; " for table in TERMS_OF)
-        + "END",
+        *define_terms(prefix),
     ):
         db.execute(statement)
 
@@ -58,6 +53,7 @@ def has_table(db: sqlite3.Connection, name: str) -> bool:
     return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
 
 
+WINDOW = "w.id, w.chunk_id, w.document_id, w.page, w.language, w.text, t.words, t.grams"
 SEEN = "JOIN documents d ON d.id = w.document_id AND d.searchable"
 
 
@@ -82,12 +78,17 @@ def put_meta(db: sqlite3.Connection, record: IndexRecord, key: str = "index") ->
 def read_sample(db: sqlite3.Connection, limit: int, seen: str = SEEN, prefix: str = "") -> list[Window]:
     """The windows with the smallest ids, of searchable documents unless `seen` joins others."""
     rows = db.execute(
-        "SELECT w.id, w.chunk_id, w.document_id, w.page, w.language, w.text, f.terms, g.terms "
-        f"FROM {prefix}windows w {seen} "
-        f"JOIN {prefix}words f ON f.rowid = w.rowid JOIN {prefix}grams g ON g.rowid = w.rowid ORDER BY w.id LIMIT ?",
+        f"SELECT {WINDOW} FROM {prefix}windows w {seen} JOIN {prefix}terms t ON t.rowid = w.rowid "
+        "ORDER BY w.id LIMIT ?",
         (limit,),
     )
-    return [Window(*row) for row in rows]
+    return [_make_window(row) for row in rows]
+
+
+def _make_window(row: Sequence[Any]) -> Window:
+    """The window of a row that begins with the columns WINDOW."""
+    id_, chunk_id, document_id, page, language, text, words, grams = row[:8]
+    return Window(id_, chunk_id, document_id, page, language, text, decompress(words), decompress(grams))
 
 
 def touch(db: sqlite3.Connection) -> None:
@@ -115,8 +116,8 @@ def put_record(db: sqlite3.Connection, document: Document) -> None:
 
 
 def delete_contents(db: sqlite3.Connection, document_id: str, prefix: str = "") -> int:
-    """Delete one document's pages, chunks and windows; the number of windows."""
-    for table in ("pages", "chunks"):
+    """Delete one document's pages, chunks and windows with their terms; the number of windows."""
+    for table in ("pages", "chunks", "postings"):
         db.execute(f"DELETE FROM {prefix}{table} WHERE document_id = ?", (document_id,))
     return db.execute(f"DELETE FROM {prefix}windows WHERE document_id = ?", (document_id,)).rowcount
 
@@ -131,14 +132,12 @@ def read_contents(db: sqlite3.Connection, document: Document) -> Contents | None
     pages = db.execute("SELECT record FROM pages WHERE document_id = :id ORDER BY number", own)
     chunks = db.execute("SELECT record FROM chunks WHERE document_id = :id ORDER BY rowid", own)
     rows = db.execute(
-        "SELECT w.id, w.chunk_id, w.document_id, w.page, w.language, w.text, f.terms, g.terms, w.vector FROM windows w "
-        "JOIN words f ON f.rowid = w.rowid JOIN grams g ON g.rowid = w.rowid WHERE document_id = :id ORDER BY w.rowid",
+        f"SELECT {WINDOW}, w.vector FROM windows w JOIN terms t USING (rowid) WHERE document_id = :id ORDER BY w.rowid",
         own,
     ).fetchall()
     terms = db.execute(
-        "SELECT w.page, p.terms, g.terms, h.terms FROM windows w JOIN page_words p ON p.rowid = w.rowid "
-        "JOIN page_grams g ON g.rowid = w.rowid JOIN heads h ON h.rowid = w.rowid WHERE document_id = :id "
-        "ORDER BY w.rowid",
+        "SELECT w.page, page_words, page_grams, heads FROM windows w JOIN terms t USING (rowid) "
+        "WHERE document_id = :id AND page_words IS NOT NULL ORDER BY w.rowid",
         own,
     )
     embedded = bool(rows) and all(row[-1] for row in rows)
@@ -146,9 +145,9 @@ def read_contents(db: sqlite3.Connection, document: Document) -> Contents | None
     return Contents(
         [PAGE.validate_json(row[0]) for row in pages],
         [CHUNK.validate_json(row[0]) for row in chunks],
-        [Window(*row[:-1]) for row in rows],
+        [_make_window(row) for row in rows],
         vectors,
-        [PageTerms(*row) for row in terms],
+        [PageTerms(page, *map(decompress, texts)) for page, *texts in terms],
     )
 
 
@@ -166,8 +165,10 @@ def check_vectors(db: sqlite3.Connection, contents: Contents, prefix: str = "") 
         )
 
 
-def insert_contents(db: sqlite3.Connection, document_id: str, contents: Contents, prefix: str = "") -> None:
-    """Insert one document's pages, chunks and windows with their vectors and terms."""
+def insert_contents(
+    db: sqlite3.Connection, document_id: str, contents: Contents, terms: Terms, prefix: str = ""
+) -> None:
+    """Insert one document's pages, chunks and windows with their vectors and `terms`."""
     db.executemany(
         f"INSERT INTO {prefix}pages VALUES (?, ?, ?)",
         ((document_id, page.number, PAGE.dump_json(page).decode()) for page in contents.pages),
@@ -176,21 +177,14 @@ def insert_contents(db: sqlite3.Connection, document_id: str, contents: Contents
         f"INSERT INTO {prefix}chunks VALUES (?, ?, ?)",
         ((chunk.id, document_id, CHUNK.dump_json(chunk).decode()) for chunk in contents.chunks),
     )
-    first_rows: dict[int, int] = {}
-    for window, vector in zip(contents.windows, _vector_bytes(contents), strict=True):
-        row = (window.id, window.chunk_id, document_id, window.page, window.language, window.text, vector)
-        rowid = db.execute(f"INSERT INTO {prefix}windows VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
-        first_rows.setdefault(window.page, rowid)
-        _insert_terms(db, prefix, rowid, {"words": window.words, "grams": window.grams})
-    for terms in contents.page_terms:
-        if terms.page in first_rows:
-            of_page = {"page_words": terms.words, "page_grams": terms.grams, "heads": terms.head}
-            _insert_terms(db, prefix, first_rows[terms.page], of_page)
-
-
-def _insert_terms(db: sqlite3.Connection, prefix: str, rowid: int, terms: Mapping[str, str]) -> None:
-    for table, text in terms.items():
-        db.execute(f"INSERT INTO {prefix}{table} (rowid, terms) VALUES (?, ?)", (rowid, text))
+    first = db.execute(f"SELECT coalesce(max(rowid), 0) + 1 FROM {prefix}windows").fetchone()[0]
+    rowids = range(first, first + len(contents.windows))
+    windows = zip(rowids, contents.windows, _vector_bytes(contents), strict=True)
+    db.executemany(
+        f"INSERT INTO {prefix}windows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        ((rowid, w.id, w.chunk_id, document_id, w.page, w.language, w.text, vector) for rowid, w, vector in windows),
+    )
+    insert_terms(db, document_id, rowids, terms, prefix)
 
 
 def _vector_bytes(contents: Contents) -> list[bytes]:
