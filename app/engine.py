@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.events import Service
-from app.llms import LLM
 from app.llms.extractive import ExtractiveLLM
 from app.llms.factory import Models, Route
 from app.llms.nothing import NothingFound
 from app.llms.ollama import describe_service
+from app.llms.plan import Plan
 from app.opening import Opening
 from app.settings import ServerSettings
 from database.analysis import detect_language
@@ -84,12 +84,12 @@ class Engine:
         await self._open_language()
         return self._retriever
 
-    async def choose_llm(self, route: Route, wanted: str | None = None) -> LLM:
-        """The model for this route; extracts that stand in for a model tell how to start it."""
-        llm = await self.models.choose(route, wanted)
-        if llm is self.extractive and wanted is None and self.models.reason:
-            return self.extractive.instead_of(self._settings.ollama_model)
-        return llm
+    async def choose_llm(self, route: Route, wanted: str | None = None) -> Plan:
+        """The models for a question on this route; extracts that stand in for a model tell how to start it."""
+        plan = await self.models.plan(route, wanted)
+        if plan.first is self.extractive and wanted is None and self.models.reason:
+            return Plan(self.extractive.instead_of(self._settings.ollama_model), plan.rest)
+        return plan
 
     @property
     def services(self) -> list[Service]:

@@ -17,6 +17,7 @@ AcervoError
 └── ModelError           502  the model answered wrongly or broke off
     ├── ModelUnavailable 503  no model service at its address, or no key for it
     ├── ModelMissing     503  the service lacks the model; says how to fetch it
+    ├── ModelRefused     502  the model cannot or will not take this prompt; others may
     └── ModelTimeout     504  no first token within FIRST_TOKEN_TIMEOUT_S
 """
 
@@ -123,6 +124,10 @@ class ModelMissing(ModelError):
     """The service is there but lacks the model."""
 
     status = 503
+
+
+class ModelRefused(ModelError):
+    """This model does not take this question: too long a prompt, say. That tells nothing about the next one."""
 
 
 class ModelTimeout(ModelError):

@@ -47,11 +47,12 @@ class Check:
 class Token:
     """A piece of the answer. `line` is the upstream's own NDJSON line (without the line feed)
     when it already has the shape of our wire, so that it can be passed on untouched. `checks` are those
-    of the sentences that this piece completes."""
+    of the sentences that this piece completes. `model` wrote it, where that is not the one first chosen."""
 
     text: str
     line: bytes | None = None
     checks: tuple[Check, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,16 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A model that was to answer, and why it did not."""
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """The end of a complete answer. `citations` are the source numbers that it really cites;
+    """The end of a complete answer by `model`. `citations` are the source numbers that it really cites;
     `left_out` the passages that did not fit the window; `prompt_tokens` our own count, 0 without a model."""
 
     model: str
@@ -89,6 +98,8 @@ class Done:
     services: Sequence[Service]
     prompt_tokens: int = 0
     timing: Timing = Timing()
+    fallback: Sequence[PassedOver] = ()
+    """Those that came before `model`, in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,12 @@ def ollama_line(event: Event, opening: Sources) -> bytes:
     match event:
         case Token(line=bytes() as line, checks=()):
             return line + b"\n"
-        case Token(text=text, checks=checks):
-            return encode_line(_part(model, text) | _describe_checks(checks))
+        case Token(text=text, checks=checks, model=other):
+            return encode_line(_part(other or model, text) | _describe_checks(checks))
         case Sources():
             return encode_line(_part(model, "") | describe_sources(event))
         case Done():
-            return encode_line(_part(model, "", done=True) | describe_done(event))
+            return encode_line(_part(event.model, "", done=True) | describe_done(event))
         case Failed():
             return encode_line(_describe_failure(event))
         case _:
@@ -51,7 +51,7 @@ def gemini_line(event: Event, opening: Sources) -> bytes:
         case Sources():
             return encode_line({"response": ""})
         case Done():
-            last = {"response": "", "model": opening.model, "done": True}
+            last = {"response": "", "model": event.model, "done": True}
             return encode_line(last | describe_sources(opening) | describe_done(event))
         case Failed(message=message):
             return encode_line({"response": message} | _describe_failure(event))
@@ -126,4 +126,5 @@ def describe_done(event: Done) -> dict[str, Any]:
         "search_duration": event.timing.search,
         "first_token_duration": event.timing.first_token,
         "services": [{"name": s.name, "host": s.host, "local": s.local} for s in event.services],
+        "fallback": [{"model": one.model, "reason": one.reason} for one in event.fallback],
     }

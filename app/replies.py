@@ -202,6 +202,13 @@ class Used(Reply):
     local: bool
 
 
+class PassedOver(Reply):
+    """A model that was to answer, and why it did not."""
+
+    model: str
+    reason: str
+
+
 class AnswerLine(BaseModel):
     """A line of an answer: the first has `sources`, the last `done: true` and the figures, the others a piece of
     text in `message`. A line with `error` in it ends an answer that failed."""
@@ -235,3 +242,4 @@ class AnswerLine(BaseModel):
     search_duration: int = 0
     first_token_duration: int = 0
     services: list[Used] = []
+    fallback: list[PassedOver] = []

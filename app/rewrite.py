@@ -15,6 +15,7 @@ from app.errors import ModelError
 from app.events import Service, Token
 from app.joining import needs_history, rewrite_by_rule
 from app.llms import LLM, ChatRequest, Message
+from app.llms.plan import Plan
 from app.prompt import TURN_TOKENS, defuse
 from database.analysis import fold
 
@@ -44,14 +45,16 @@ class Query:
     services: Sequence[Service] = ()
 
 
-async def make_query(question: str, history: Sequence[Message], choosing: asyncio.Future[LLM], limit_s: float) -> Query:
-    """What to search for. `choosing` gives the model that will answer; it is awaited for a follow-up
+async def make_query(
+    question: str, history: Sequence[Message], choosing: asyncio.Future[Plan], limit_s: float
+) -> Query:
+    """What to search for. `choosing` gives the model that is to answer; it is awaited for a follow-up
     only, and what keeps it from coming is raised. The model has `limit_s` seconds."""
     earlier = [turn["content"] for turn in history if turn["role"] == "user"]
     before = rewrite_by_rule(earlier[-1], earlier[:-1]) if earlier else ""
     if not before or not needs_history(question, before):
         return Query(question)
-    llm = await choosing
+    llm = (await choosing).first
     written = await _ask(llm, question, history, limit_s) if llm.generative else ""
     services = [llm.service] if llm.generative else []
     if written:

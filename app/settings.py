@@ -1,13 +1,22 @@
 """Settings of the server: those of the index, the models and the web side."""
 
 import ipaddress
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import NoDecode
 
-from database.settings import IndexSettings
+from app.llms.models_file import ModelsFile, read_models_file
+from database.settings import IndexSettings, from_root, read_variable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LLMS = ("auto", "ollama", "extractive", "gemini")
+
+
+def _read_models(given: Any) -> ModelsFile:
+    if isinstance(given, ModelsFile):
+        return given
+    return read_models_file(from_root(given), str(given), read_variable)
 
 
 class ServerSettings(IndexSettings):
@@ -30,7 +39,12 @@ class ServerSettings(IndexSettings):
     """Of one user."""
     ollama_model: str = "llama3.1:8b"
     num_ctx: Annotated[int, Field(ge=512)] = 8192
-    llm: Literal["auto", "ollama", "extractive", "gemini"] = "auto"
+    models_file: Annotated[ModelsFile, NoDecode, BeforeValidator(_read_models)] = ModelsFile()
+    llm: str = "auto"
+    """One of `LLMS`, or a name in MODELS_FILE."""
+    fallback: str = ""
+    """Models in place of one that gives no answer, in order."""
+    fallback_remote: bool = False
     google_api_key: SecretStr = SecretStr("")
     gemini_model: str = "gemini-2.5-flash"
     top_k: Annotated[int, Field(ge=1, le=50)] = 6
@@ -62,12 +76,26 @@ class ServerSettings(IndexSettings):
     audit_questions: bool = False
     metrics_token: SecretStr = SecretStr("")
 
+    @field_validator("llm")
+    @classmethod
+    def _is_known(cls, llm: str, info: ValidationInfo) -> str:
+        # Where the file itself is wrong, that is told, and nothing of the names in it.
+        names = info.data["models_file"].names if "models_file" in info.data else [llm]
+        if llm not in (*LLMS, *names):
+            raise ValueError(f"write one of {', '.join((*LLMS, *names))}")
+        return llm
+
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, text: str) -> str:
         for part in _split(text):
             ipaddress.ip_network(part, strict=False)
         return text
+
+    @property
+    def fallback_names(self) -> list[str]:
+        """The models of FALLBACK in order, each once."""
+        return list(dict.fromkeys(name for part in self.fallback.split(",") if (name := part.strip())))
 
     @property
     def trusted_networks(self) -> tuple[Network, ...]:

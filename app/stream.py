@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import hdrs, web
 
@@ -77,7 +77,7 @@ async def _catch(opening: Sources, events: AsyncIterator[Event], tally: Tally) -
             if isinstance(event, Token):
                 tally.token()
             elif isinstance(event, Done):
-                tally.outcome = "complete"
+                tally.outcome, tally.model = "complete", event.model
             yield event
     except AcervoError as error:
         tally.outcome = "failed"
@@ -122,7 +122,7 @@ def _join_tokens(events: Sequence[Event | None]) -> list[Event | None]:
     for event in events:
         last = joined[-1] if joined else None
         if isinstance(event, Token) and isinstance(last, Token):
-            joined[-1] = Token(last.text + event.text, checks=last.checks + event.checks)
+            joined[-1] = replace(last, text=last.text + event.text, checks=last.checks + event.checks)
         else:
-            joined.append(Token(event.text, checks=event.checks) if isinstance(event, Token) else event)
+            joined.append(replace(event, line=None) if isinstance(event, Token) else event)
     return joined

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -49,8 +50,7 @@ class IndexSettings(BaseSettings):
     @field_validator("pdf_dir", "data_dir")
     @classmethod
     def _from_root(cls, path: Path) -> Path:
-        # Without `..`, so that one folder has one name whether it comes from here or the command line.
-        return Path(os.path.abspath(ROOT / os.path.expanduser(path)))
+        return from_root(path)
 
     @field_validator("ollama_host")
     @classmethod
@@ -74,9 +74,15 @@ class IndexSettings(BaseSettings):
         Raises `SettingsError` that names every wrong variable at once.
         """
         try:
-            return cls(**{"_env_file": _find_env_file(), **given})
+            return cls(**{"_env_file": find_env_file(), **given})
         except ValidationError as error:
             raise SettingsError(_describe(error)) from None
+
+
+def from_root(path: Path | str) -> Path:
+    """A path of a setting as an absolute one, without `..`, so that one folder has one name whether it comes from
+    here or the command line."""
+    return Path(os.path.abspath(ROOT / os.path.expanduser(path)))
 
 
 def hide_login(url: str) -> str:
@@ -85,7 +91,13 @@ def hide_login(url: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
-def _find_env_file() -> Path:
+def read_variable(name: str) -> str:
+    """A variable that is no setting, from the environment or the file of settings; empty when it is in neither."""
+    return os.environ.get(name) or dotenv_values(find_env_file()).get(name) or ""
+
+
+def find_env_file() -> Path:
+    """The file of settings, whether it exists or not. Raises `SettingsError` where one is named that does not."""
     named = os.environ.get("ACERVO_ENV_FILE", "")
     path = ROOT / os.path.expanduser(named or ".env")
     if named and not path.exists():

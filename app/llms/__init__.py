@@ -59,9 +59,12 @@ class LLM(Protocol):
     service: Service
     generative: bool
     """Whether it writes, from a prompt; False for one that only quotes."""
-    num_ctx: int
-    """The window that prompts must fit, in tokens: NUM_CTX, or less where the model was trained on
-    less (known after `check`)."""
+
+    @property
+    def num_ctx(self) -> int:
+        """The window that prompts must fit, in tokens: NUM_CTX, or less where the model was trained on
+        less (known after `check`)."""
+        ...
 
     async def check(self) -> None:
         """Return when it can answer; raise `ModelError` saying what to do otherwise."""

@@ -42,6 +42,7 @@ class Catalogue:
 
     async def aclose(self) -> None:
         """Close the connection."""
+        await self._kept.aclose()
         await self._client.aclose()
 
     async def _ask(self) -> Sequence[str] | ModelError:

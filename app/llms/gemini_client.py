@@ -17,7 +17,7 @@ from google.ai.generativelanguage_v1beta.services.generative_service.transports 
 )
 from google.api_core import exceptions as api
 
-from app.errors import ModelError, ModelMissing, ModelTimeout, ModelUnavailable
+from app.errors import ModelError, ModelMissing, ModelRefused, ModelTimeout, ModelUnavailable
 from app.events import Token, Usage
 from app.llms import ChatRequest, Sampling
 from app.settings import ServerSettings
@@ -176,13 +176,13 @@ def _refuse_blocked(response: Any) -> None:
     that it was complete or long enough. Reasons newer than this library are bare numbers."""
     blocked = response.prompt_feedback.block_reason
     if blocked:
-        raise ModelError(
+        raise ModelRefused(
             f"Gemini will not answer this prompt ({getattr(blocked, 'name', blocked)}). "
             "Ask in other words, or ask the local model."
         )
     finish = response.candidates[0].finish_reason if response.candidates else 0
     if finish and not _read_reason(response):
-        raise ModelError(
+        raise ModelRefused(
             f"Gemini stopped its answer ({getattr(finish, 'name', finish)}). "
             "Ask in other words, or ask the local model."
         )

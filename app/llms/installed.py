@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from app.errors import BadRequest, ModelError
 from app.llms import LLM
+from app.llms.breaker import Guarded
 from app.llms.catalogue import Catalogue, full_name
 from app.llms.kept import KEEP_S, Kept
 from app.llms.ollama import OllamaLLM
@@ -21,6 +22,11 @@ class Probe:
     async def ask(self) -> ModelError | None:
         """Why it cannot answer; None when it can. Its service is asked every few seconds at most."""
         return await self._kept()
+
+    async def aclose(self) -> None:
+        """Close the model's connections."""
+        await self._kept.aclose()
+        await self.llm.aclose()
 
     async def _check(self) -> ModelError | None:
         try:
@@ -63,7 +69,7 @@ class InstalledModels:
         """Close every connection."""
         await self._catalogue.aclose()
         for probe in self._probes.values():
-            await probe.llm.aclose()
+            await probe.aclose()
 
     async def _list(self) -> Sequence[str]:
         try:
@@ -75,7 +81,7 @@ class InstalledModels:
         key = full_name(name)
         if key not in self._probes:
             llm = OllamaLLM(self._settings.model_copy(update={"ollama_model": name}))
-            self._probes[key] = Probe(llm, self._keep_s)
+            self._probes[key] = Probe(Guarded(llm), self._keep_s)
         return self._probes[key]
 
 

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_S = 0.3
 KEEP_S = 5.0
 """What was learned counts this long, and longer after a slow request: six times what it took."""
 
@@ -20,10 +21,30 @@ class Kept(Generic[T]):
         self._keep_s = keep_s
         self._asking = asyncio.Lock()
         self._valid_until = 0.0
+        self._renewing: asyncio.Task[T] | None = None
         self._learned: T
 
     async def __call__(self) -> T:
-        """What was learned last, or is now."""
+        """What was learned last, or is now. After a failure nobody waits long for better news."""
+        if not isinstance(getattr(self, "_learned", None), Exception):
+            return await self._learn_now()
+        renewing = self._renewing = self._renewing or asyncio.create_task(self._renew())
+        done, _ = await asyncio.wait({renewing}, timeout=PATIENCE_S)
+        return renewing.result() if done else self._learned
+
+    async def aclose(self) -> None:
+        """Stop learning."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+
+    async def _renew(self) -> T:
+        try:
+            return await self._learn_now()
+        finally:
+            self._renewing = None
+
+    async def _learn_now(self) -> T:
         async with self._asking:
             started = time.monotonic()
             if started >= self._valid_until:

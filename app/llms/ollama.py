@@ -7,7 +7,6 @@ relaying raw lines costs a fifth of parsing and writing them anew. There is a li
 """
 
 import contextlib
-import ipaddress
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
@@ -15,20 +14,19 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from app.errors import ModelError
+from app.errors import ModelError, ModelRefused
 from app.events import Service, Token, Usage
 from app.llms import ChatRequest, Sampling
 from app.llms.ollama_client import OllamaClient
 from app.llms.ollama_errors import broken_off, explain, refused
 from app.llms.ollama_parts import LineSplitter, read_line, read_overflow
+from app.llms.places import is_this_machine
 from app.llms.tokens import Calibration
 from app.settings import ServerSettings
 from database.tokens import estimate_tokens
 
 MAX_ERROR_BODY = 64 * 1024
 BRIEF_TOKENS = 96
-LOCAL_NAMES = frozenset({"localhost", "host.docker.internal", "gateway.docker.internal", "ollama"})
-"""This machine's names: its own, those Docker gives it inside a container, and the compose service."""
 
 
 class OllamaLLM:
@@ -131,7 +129,7 @@ class OllamaLLM:
         if prompt_tokens is None:
             return refused(self._settings, status, text)
         self._learn(request, prompt_tokens)
-        return ModelError(
+        return ModelRefused(
             f"The prompt has {prompt_tokens} tokens and does not fit the window of {request.num_ctx}. "
             "Ask again, now that this is known; or raise NUM_CTX, or lower TOP_K."
         )
@@ -154,17 +152,13 @@ def name_options(sampling: Sampling) -> dict[str, Any]:
 
 
 def describe_service(url: str, model: str) -> Service:
-    """Who answers. Local means on this machine: a loopback address or one of `LOCAL_NAMES`, and no
-    cloud model, which Ollama passes on to ollama.com. A neighbour in the network is not local."""
+    """Who answers. Local means on this machine, and no cloud model, which Ollama passes on to
+    ollama.com."""
     tag = model.partition(":")[2]
     if tag == "cloud" or tag.endswith("-cloud"):
         return Service(name="ollama", host="ollama.com", local=False)
     host = urlsplit(url).hostname or ""
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host in LOCAL_NAMES
-    return Service(name="ollama", host=host, local=local)
+    return Service(name="ollama", host=host, local=is_this_machine(host))
 
 
 async def _read_error(response: aiohttp.ClientResponse) -> str:

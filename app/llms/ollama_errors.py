@@ -7,7 +7,7 @@ import aiohttp
 import httpx
 import ollama
 
-from app.errors import ModelError, ModelMissing, ModelTimeout, ModelUnavailable
+from app.errors import ModelError, ModelMissing, ModelRefused, ModelTimeout, ModelUnavailable
 from app.settings import ServerSettings
 
 
@@ -56,7 +56,8 @@ def refused(settings: ServerSettings, status: int, text: str) -> ModelError:
             f"Ollama could not run {model}: {text}. If memory is short, set OLLAMA_MODEL to a smaller model or "
             f"NUM_CTX (now {settings.num_ctx}) to a smaller window."
         )
-    return ModelError(f"Ollama at {host} refused with status {status}: {text}. Its log says more.")
+    kind = ModelRefused if status == 400 else ModelError
+    return kind(f"Ollama at {host} refused with status {status}: {text}. Its log says more.")
 
 
 def absent(settings: ServerSettings) -> ModelUnavailable:

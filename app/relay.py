@@ -1,0 +1,78 @@
+"""The models of a plan, asked in turn until one begins to answer; after its first token there is no other."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+
+from app.errors import BadRequest, ModelError
+from app.events import Service, Token, Usage
+from app.llms import LLM
+from app.llms.breaker import ModelResting
+from app.llms.plan import Plan
+from app.prompt import Prompt
+
+log = logging.getLogger(__name__)
+
+Fit = Callable[[LLM, Prompt | None], Prompt]
+"""The prompt for the window of a model; with the passages of an earlier one at most, so that their numbers stay."""
+Ask = Callable[[LLM, Prompt], AsyncGenerator[Token | Usage]]
+
+
+class Relay:
+    """One question on its way through a plan. `llm` and `prompt` are those that answer, or try to; `asked` every
+    service that the question was really sent to, `passed` the models before."""
+
+    def __init__(self, plan: Plan, fit: Fit, ask: Ask) -> None:
+        self.llm = self._first = plan.first
+        self.prompt = fit(plan.first, None)
+        self.asked: list[Service] = []
+        self.passed = plan.rest.passed
+        self._rest, self._fit, self._ask = plan.rest, fit, ask
+        self._begun = False
+
+    async def stream(self) -> AsyncGenerator[Token | Usage]:
+        """As `LLM.stream`, by the first model that gives a token; tokens of another than the first name it."""
+        while True:
+            try:
+                async with aclosing(self._stream_one()) as parts:
+                    async for part in parts:
+                        yield part
+                return
+            except ModelError as error:
+                if self._begun:
+                    raise
+                failure = error
+            await self._move_on(failure)
+
+    async def _stream_one(self) -> AsyncGenerator[Token | Usage]:
+        other = "" if self.llm is self._first else self.llm.model
+        self.asked.append(self.llm.service)
+        try:
+            async with aclosing(self._ask(self.llm, self.prompt)) as parts:
+                async for part in parts:
+                    self._begun = self._begun or (isinstance(part, Token) and bool(part.text))
+                    if not self._begun and isinstance(part, Usage) and self._rest.more:
+                        raise ModelError(f"{self.llm.model} gave an empty answer.")
+                    yield replace(part, model=other) if other and isinstance(part, Token) else part
+        except ModelResting:
+            self.asked.pop()
+            raise
+
+    async def _move_on(self, failure: ModelError) -> None:
+        """To the next model whose window takes the question. Raises `ModelError` when there is none."""
+        alone = not self._rest.more and not self._rest.passed
+        self._rest.pass_over(self.llm.model, failure)
+        while llm := await self._rest.next():
+            try:
+                self.prompt = self._fit(llm, self.prompt)
+            except BadRequest as refusal:
+                self._rest.pass_over(llm.model, refusal)
+                continue
+            log.warning("%s is asked in place of %s: %s", llm.model, self.llm.model, failure)
+            self.llm = llm
+            return
+        if alone:
+            raise failure
+        told = "\n".join(f"{one.model}: {one.reason}" for one in self._rest.passed)
+        raise ModelError(f"None of the models gave an answer.\n{told}") from failure
