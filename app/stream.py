@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 MERGE_S = 0.25
 LINES, EVENTS = "application/x-ndjson; charset=utf-8", "text/event-stream; charset=utf-8"
-HEADERS = {hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
+HEADERS = {hdrs.CONTENT_TYPE: LINES, hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
 STOPPED = "The server is stopping, so this answer is incomplete. Ask again in a moment."
 UNFORESEEN = "The server failed unexpectedly, so this answer is incomplete; its log says why."
 
@@ -49,7 +49,7 @@ async def stream_events(
         opening = await anext(events)
         assert isinstance(opening, Sources), "an answer begins with its sources"
         tally.model = opening.model
-        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: form.content_type, **HEADERS})
+        response = web.StreamResponse(headers={**HEADERS, hdrs.CONTENT_TYPE: form.content_type})
         await response.prepare(request)
         caught = _catch(opening, events, tally)
         lines = _merge(caught) if form.merged else caught
