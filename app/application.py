@@ -22,15 +22,18 @@ from app.handlers import (
     me,
     metrics,
     models,
+    ollama_api,
     openapi,
     topics,
     uploads,
     users,
+    v1,
 )
 from app.handlers.page import add_page_routes
 from app.images import PageImages
 from app.keys import (
     ANSWERS,
+    EMBEDDING,
     ENGINE,
     GATE,
     IMAGES,
@@ -63,6 +66,7 @@ def make_app(settings: ServerSettings, *, gemini_channel: Any = None) -> web.App
     app[UPLOADS] = set()
     app[TOPICS] = {}
     app[STOPPING] = asyncio.Event()
+    app[EMBEDDING] = asyncio.Semaphore(1)
     app[IMAGES] = PageImages(settings)
     app[METRICS] = Metrics()
     app[SNAPSHOT] = Kept(lambda: metrics.take_snapshot(app))
@@ -80,6 +84,7 @@ def add_routes(app: web.Application) -> None:
     """Every address of the server."""
     app.router.add_post("/", chat.post_root)
     app.router.add_post("/gemini", chat.post_gemini)
+    add_foreign_routes(app)
     app.router.add_get("/health", health.get_health)
     app.router.add_get("/ready", health.get_ready)
     add_access_routes(app)
@@ -101,6 +106,21 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/pages/{number:\d{1,6}}.png", documents.get_page_image)
     app.router.add_get("/openapi.json", openapi.get_openapi)
     add_page_routes(app)
+
+
+def add_foreign_routes(app: web.Application) -> None:
+    """What clients of OpenAI's and of Ollama's interface look for."""
+    app.router.add_get("/v1/models", v1.list_models)
+    app.router.add_get(r"/v1/models/{name:.{1,210}}", v1.get_model)
+    app.router.add_post("/v1/chat/completions", v1.post_chat)
+    app.router.add_post("/v1/embeddings", v1.post_embeddings)
+    app.router.add_get("/api/version", ollama_api.get_version)
+    app.router.add_get("/api/tags", ollama_api.list_models)
+    app.router.add_post("/api/show", ollama_api.show_model)
+    app.router.add_post("/api/chat", ollama_api.post_chat)
+    app.router.add_post("/api/generate", ollama_api.post_generate)
+    app.router.add_post("/api/embed", ollama_api.post_embed)
+    app.router.add_post("/api/embeddings", ollama_api.post_embeddings)
 
 
 def add_access_routes(app: web.Application) -> None:

@@ -2,10 +2,12 @@
 
 AcervoError
 ├── BadRequest           400  the body or a parameter is wrong
+│   └── UnknownModel     400  the model that a question names is not here
 ├── Unauthorised         401  nobody knows who asks
 ├── Forbidden            403  whoever asks may not
 ├── ForbiddenOrigin      403  a page of another origin asked
 ├── NotFound             404  no such route, document or page
+│   └── ModelNotFound    404  no such model, told to a client of OpenAI's or Ollama's interface
 ├── Conflict             409  not in the state that it is in now
 ├── NoSuchPart           416  a file has no such part
 ├── TooSlow              408  the body did not arrive within BODY_TIMEOUT_S
@@ -28,6 +30,10 @@ class BadRequest(AcervoError):
     """The request's body, headers or parameters are wrong."""
 
     status = 400
+
+
+class UnknownModel(BadRequest):
+    """The model that a question names is not here."""
 
 
 class Unauthorised(AcervoError):
@@ -54,6 +60,12 @@ class NotFound(AcervoError):
     """No such route, document or page."""
 
     status = 404
+
+
+class ModelNotFound(NotFound):
+    """`UnknownModel` as clients of other interfaces expect it."""
+
+    kind = "model_not_found"
 
 
 class Conflict(AcervoError):

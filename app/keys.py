@@ -21,6 +21,8 @@ SETTINGS = web.AppKey("settings", ServerSettings)
 ENGINE = web.AppKey("engine", Engine)
 LIBRARY = web.AppKey("library", Library)
 QUEUE = web.AppKey("queue", Queue)
+EMBEDDING = web.AppKey("embedding", asyncio.Semaphore)
+"""Held by who has a batch of texts embedded: such work is done in turn, so that questions do not wait for all of it."""
 UPLOADS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("uploads", set)
 """The tasks that receive files now."""
 IMAGES = web.AppKey("images", PageImages)

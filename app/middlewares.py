@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from app.access.check import QUESTIONS, check_access
 from app.access.origins import SAFE_METHODS, is_cross_origin
 from app.access.proxies import get_scheme, resolve_client
+from app.compat.errors import PREFIX, describe_error
 from app.errors import BadRequest, ForbiddenOrigin, Stopping, TooBusy
 from app.keys import METRICS, SETTINGS
 from app.logs import HEADER, REQUEST_ID, take_request_id
@@ -60,8 +61,11 @@ async def count_request(request: web.Request, handler: Handler) -> web.StreamRes
         request.app[METRICS].count_request(request, status, time.perf_counter() - started)
 
 
-def error_response(status: int, message: str, kind: str = "") -> web.Response:
-    """The one shape of an error before the first byte of an answer; a 500 names what to look for in the log."""
+def error_response(request: web.Request, status: int, message: str, kind: str = "") -> web.Response:
+    """The one shape of an error before the first byte of an answer, but for clients that expect another one;
+    a 500 names what to look for in the log."""
+    if request.path.startswith(PREFIX):
+        return web.json_response(describe_error(status, message, kind), status=status)
     told = {"error": message, "status": status} | ({"kind": kind} if kind else {})
     told |= {"request": REQUEST_ID.get()} if status == 500 else {}
     return web.json_response(told, status=status)
@@ -80,28 +84,30 @@ async def errors_to_json(request: web.Request, handler: Handler) -> web.StreamRe
     except AcervoError as error:
         if error.status >= 500 and not isinstance(error, (TooBusy, Stopping)):  # these would be many, and are counted
             log.warning("%s %s: %s", request.method, request.path, error)
-        response = error_response(error.status, str(error), error.kind)
+        response = error_response(request, error.status, str(error), error.kind)
         response.headers.update(retry_header(error))
         return response
     except web.HTTPRequestEntityTooLarge as error:
         limit = request.app[SETTINGS].max_body_kb
-        return error_response(error.status, f"The request is larger than {limit} kB; shorten it or raise MAX_BODY_KB.")
+        return error_response(
+            request, error.status, f"The request is larger than {limit} kB; shorten it or raise MAX_BODY_KB."
+        )
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
-        response = error_response(error.status, f"{request.path} answers {allowed}, not {request.method}.")
+        response = error_response(request, error.status, f"{request.path} answers {allowed}, not {request.method}.")
         response.headers[hdrs.ALLOW] = allowed
         return response
     except web.HTTPNotFound as error:
-        return error_response(error.status, f"There is no {request.path} here.")
+        return error_response(request, error.status, f"There is no {request.path} here.")
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return error_response(error.status, error.text or error.reason)
+        return error_response(request, error.status, error.text or error.reason)
     except ConnectionError:
         raise
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
-        return error_response(500, "The server failed unexpectedly; its log says why.")
+        return error_response(request, 500, "The server failed unexpectedly; its log says why.")
 
 
 @web.middleware

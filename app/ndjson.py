@@ -32,11 +32,11 @@ def ollama_line(event: Event, opening: Sources) -> bytes:
         case Token(line=bytes() as line, checks=()):
             return line + b"\n"
         case Token(text=text, checks=checks, model=other):
-            return encode_line(_part(other or model, text) | _describe_checks(checks))
+            return encode_line(make_part(other or model, text) | describe_checks(checks))
         case Sources():
-            return encode_line(_part(model, "") | describe_sources(event))
+            return encode_line(make_part(model, "") | describe_sources(event))
         case Done():
-            return encode_line(_part(event.model, "", done=True) | describe_done(event))
+            return encode_line(make_part(event.model, "", done=True) | describe_done(event))
         case Failed():
             return encode_line(_describe_failure(event))
         case _:
@@ -47,7 +47,7 @@ def gemini_line(event: Event, opening: Sources) -> bytes:
     """The line of `event` for `POST /gemini`; every line has a `response`, the last one the sources, too."""
     match event:
         case Token(text=text, checks=checks):
-            return encode_line({"response": text} | _describe_checks(checks))
+            return encode_line({"response": text} | describe_checks(checks))
         case Sources():
             return encode_line({"response": ""})
         case Done():
@@ -59,7 +59,8 @@ def gemini_line(event: Event, opening: Sources) -> bytes:
             assert_never(event)
 
 
-def _part(model: str, content: str, done: bool = False) -> dict[str, Any]:
+def make_part(model: str, content: str, done: bool = False) -> dict[str, Any]:
+    """A chat part as Ollama has it."""
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return {"model": model, "created_at": now, "message": {"role": "assistant", "content": content}, "done": done}
 
@@ -68,7 +69,8 @@ def _describe_failure(event: Failed) -> dict[str, str]:
     return {"error": event.message} | ({"kind": event.kind} if event.kind else {})
 
 
-def _describe_checks(checks: Sequence[Check]) -> dict[str, Any]:
+def describe_checks(checks: Sequence[Check]) -> dict[str, Any]:
+    """The field of the sentences checked; nothing without any."""
     told = [{"start": c.start, "end": c.end, "supported": c.supported} for c in checks]
     return {"checks": told} if told else {}
 

@@ -66,6 +66,7 @@ def make_document(operations: Sequence[Operation]) -> Json:
 
 def _list_models(operation: Operation) -> Iterable[type[BaseModel]]:
     contents = [*operation.gives.values(), *([operation.takes] if operation.takes else [])]
+    contents += [content.other for content in contents if content.other]
     return [Problem, operation.problem, *(content.model for content in contents if content.model)]
 
 
@@ -100,7 +101,7 @@ def _describe_reply(content: Content, status: int) -> Json:
 
 def _describe_content(content: Content) -> Json:
     schema = {"$ref": REF.format(model=content.model.__name__)} if content.model else dict(content.schema)
-    return {content.media_type: {"schema": schema}}
+    return {content.media_type: {"schema": schema}} | (_describe_content(content.other) if content.other else {})
 
 
 def _describe_parameter(parameter: Parameter) -> Json:

@@ -49,6 +49,8 @@ class ServerSettings(IndexSettings):
     gemini_model: str = "gemini-2.5-flash"
     top_k: Annotated[int, Field(ge=1, le=50)] = 6
     refuse_unrelated: bool = True
+    footnotes: bool = False
+    """Places cited at the end of the text, for clients of OpenAI's and Ollama's interfaces that do not say."""
     connect_timeout_s: Annotated[float, Field(gt=0)] = 5
     first_token_timeout_s: Annotated[float, Field(gt=0)] = 300
     """Long, because a large model may first have to be read from disk."""

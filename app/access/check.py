@@ -19,7 +19,11 @@ SAME_SITE = frozenset(("same-origin", "none"))
 PATIENCE_S = 1.5
 """For a store that does not answer, where its answer is not needed."""
 QUESTIONS = frozenset(("/", "/gemini"))
-COUNTED = QUESTIONS | {"/feedback"}
+"""What pages of CORS_ORIGINS may send."""
+FOREIGN = frozenset(
+    ("/v1/chat/completions", "/v1/embeddings", "/api/chat", "/api/generate", "/api/embed", "/api/embeddings")
+)
+COUNTED = QUESTIONS | FOREIGN | {"/feedback"}
 """What counts against ASK_LIMIT; ratings, too, are kept for good."""
 ADD_USER = "Nobody logs in here yet. Add the first user with `python -m app users add NAME`, or with POST /users."
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.errors import BadRequest, ModelError
+from app.errors import ModelError, UnknownModel
 from app.llms import LLM
 from app.llms.breaker import Guarded
 from app.llms.catalogue import Catalogue, full_name
@@ -46,7 +46,7 @@ class InstalledModels:
         self.configured = self._probe(settings.ollama_model)
 
     async def find(self, wanted: str) -> LLM:
-        """The installed model of this name. Raises `BadRequest` that names what there is, or the
+        """The installed model of this name. Raises `UnknownModel` that names what there is, or the
         `ModelError` that keeps it from answering."""
         names = await self._catalogue.names()
         if full_name(wanted) not in names:
@@ -85,7 +85,7 @@ class InstalledModels:
         return self._probes[key]
 
 
-def unknown(wanted: str, offered: Sequence[str]) -> BadRequest:
+def unknown(wanted: str, offered: Sequence[str]) -> UnknownModel:
     """The error for a name that is not among those `offered`."""
     names = " or ".join(offered) or "none: nothing is installed"
-    return BadRequest(f"There is no model {wanted!r} here. Leave `model` out, or name one of these: {names}.")
+    return UnknownModel(f"There is no model {wanted!r} here. Leave `model` out, or name one of these: {names}.")

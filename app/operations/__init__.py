@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from app.operations.access import ACCESS
 from app.operations.documents import DOCUMENTS
+from app.operations.foreign import FOREIGN
 from app.operations.parts import Content, Operation, Parameter
 from app.operations.questions import QUESTIONS
 from app.operations.server import SERVER
 
-OPERATIONS: Sequence[Operation] = (*QUESTIONS, *DOCUMENTS, *ACCESS, *SERVER)
+OPERATIONS: Sequence[Operation] = (*QUESTIONS, *DOCUMENTS, *ACCESS, *FOREIGN, *SERVER)
 
 __all__ = ["OPERATIONS", "Content", "Operation", "Parameter"]

@@ -35,6 +35,8 @@ class Content:
     model: type[BaseModel] | None = None
     media_type: str = JSON
     schema: Schema = field(default_factory=dict)
+    other: "Content | None" = None
+    """What comes instead where the request wants it so."""
 
 
 @dataclass(frozen=True, slots=True)
