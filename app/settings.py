@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 from pydantic_settings import NoDecode
 
 from app.llms.models_file import ModelsFile, read_models_file
+from app.prompt_files import Prompts, read_prompts
 from database.settings import IndexSettings, from_root, read_variable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -17,6 +18,10 @@ def _read_models(given: Any) -> ModelsFile:
     if isinstance(given, ModelsFile):
         return given
     return read_models_file(from_root(given), str(given), read_variable)
+
+
+def _read_prompt(given: Any) -> Prompts:
+    return given if isinstance(given, Prompts) else read_prompts(from_root(given), str(given))
 
 
 class ServerSettings(IndexSettings):
@@ -47,6 +52,7 @@ class ServerSettings(IndexSettings):
     fallback_remote: bool = False
     google_api_key: SecretStr = SecretStr("")
     gemini_model: str = "gemini-2.5-flash"
+    prompt: Annotated[Prompts, NoDecode, BeforeValidator(_read_prompt)] = Field(default_factory=read_prompts)
     top_k: Annotated[int, Field(ge=1, le=50)] = 6
     refuse_unrelated: bool = True
     footnotes: bool = False
@@ -71,6 +77,8 @@ class ServerSettings(IndexSettings):
     """Unfinished jobs."""
     job_workers: Annotated[int, Field(gt=0, le=64)] = 1
     """Uploaded documents in work at the same time."""
+    watch: bool = False
+    """Follow PDF_DIR."""
     undo_s: Annotated[float, Field(ge=0)] = 60
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"

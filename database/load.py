@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from database.belonging import Moves, Rules, read_rules, write_moves, write_rules
 from database.build import Progress, work_through
@@ -26,6 +27,9 @@ from database.report import Reporter, Summary
 from database.settings import IndexSettings
 from database.stores import Store
 
+if TYPE_CHECKING:
+    from database.web.loading import Pages
+
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
@@ -37,6 +41,8 @@ class LoadOptions:
     reindex: bool = False
     collection: str | None = None
     """What the names below `paths` belong to from now on; None for what they did."""
+    pages: "Pages | None" = None
+    """What addresses gave."""
 
 
 class Loader:
@@ -106,6 +112,8 @@ class Loader:
             raise SettingsError(f"There is no {', '.join(missing)}. Name files or folders that exist, or set PDF_DIR.")
         found, closed = await asyncio.to_thread(find_files, options.paths, self._data_dir)
         files = self._rules.place(found)
+        if options.pages:
+            files += options.pages.find_files(self._documents.values(), options.collection)
         changes = find_changes(self._documents.values(), files, options.paths)
         # What cannot be opened now, or lies in a folder that cannot, is not gone.
         changes.removed = [(d, n) for d, n in changes.removed if not any(map(full_path(n).is_relative_to, closed))]
@@ -120,7 +128,9 @@ class Loader:
             moved=sorted(self._label(name) for name in self._moves.names),
             unchanged=plan.unchanged,
             reread=plan.reread,
-            skipped=_name_closed(closed, options.paths) | plan.skipped,
+            skipped=_name_closed(closed, options.paths)
+            | dict(options.pages.failed if options.pages else ())
+            | plan.skipped,
             excluded=[self._label(file.name) for file in changes.excluded],
             dry_run=options.dry_run,
         )

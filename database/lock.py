@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from database.errors import SettingsError
@@ -29,6 +29,28 @@ async def load_lock(data_dir: Path, say: Callable[[str], None]) -> AsyncIterator
         yield
     finally:
         os.close(handle)
+
+
+class SharedLock:
+    """The lock of a load for several tasks of one process, which hold it together."""
+
+    def __init__(self, data_dir: Path):
+        self._data_dir, self._holders = data_dir, 0
+        self._entering, self._stack = asyncio.Lock(), AsyncExitStack()
+
+    @asynccontextmanager
+    async def hold(self, say: Callable[[str], None]) -> AsyncIterator[None]:
+        """Hold it, with the others or once no other process does; say so once while one does."""
+        async with self._entering:
+            if not self._holders:
+                await self._stack.enter_async_context(load_lock(self._data_dir, say))
+            self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            if not self._holders:
+                await self._stack.aclose()
 
 
 def _open_lock(data_dir: Path) -> int:

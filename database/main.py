@@ -1,4 +1,5 @@
-"""The loader: `python database/main.py [PATHS]` puts documents into the index. It also carries the index elsewhere."""
+"""The loader: `python database/main.py [PATHS]` puts files, folders and web pages into the index. It also carries the
+index elsewhere."""
 
 import sys
 from pathlib import Path
@@ -9,11 +10,10 @@ if __name__ == "__main__":
 
 import argparse
 import asyncio
-import contextlib
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 
 from database.belonging import check_collection
@@ -25,9 +25,9 @@ from database.lock import load_lock
 from database.report import Reporter, print_summary
 from database.settings import IndexSettings
 from database.stores import make_store
+from database.watching import watch
+from database.web import is_address
 
-WATCH_RETRY_S = 1.0
-"""How often a watched folder that is away is looked for."""
 EPILOG = """exit status: 0 all loaded, 1 failed, 2 wrong usage, 3 loaded but some files were skipped,
 130 interrupted (what was finished is kept; the next load does the rest)"""
 
@@ -40,7 +40,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATHS", help="files or folders (default: PDF_DIR)")
+    parser.add_argument("paths", nargs="*", metavar="PATHS", help="files, folders or web addresses (default: PDF_DIR)")
     parser.add_argument("--watch", action="store_true", help="stay, and load again whenever a file changes")
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     parser.add_argument("--retry", action="store_true", help="read skipped and incomplete files again")
@@ -60,6 +60,10 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parsed = parser.parse_args(arguments)
     if parsed.paths and find_task(parsed):
         parser.error("PATHS are for loading; --backup, --restore, --export and --import take one FILE")
+    parsed.addresses = [path for path in parsed.paths if is_address(path)]
+    parsed.paths = [Path(path) for path in parsed.paths if not is_address(path)]
+    if parsed.watch and parsed.addresses:
+        parser.error("--watch is for files and folders: nothing tells when a web page changes")
     return parsed
 
 
@@ -79,7 +83,7 @@ def read_collection(name: str) -> str:
 
 def find_paths(arguments: argparse.Namespace, settings: IndexSettings) -> list[Path]:
     """What to load, absolute: the paths given, or PDF_DIR, which is made when it is missing."""
-    if not arguments.paths:
+    if not arguments.paths and not arguments.addresses:
         try:
             settings.pdf_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -99,8 +103,8 @@ async def run(arguments: argparse.Namespace, settings: IndexSettings) -> int:
     paths = find_paths(arguments, settings)
     options = LoadOptions(paths, arguments.dry_run, arguments.retry, arguments.reindex, arguments.collection)
     if not arguments.watch:
-        return await _load_once(settings, options, arguments.json)
-    async with aclosing(_watch(paths, settings.data_dir)) as turns:
+        return await _load_once(settings, options, arguments.json, arguments.addresses)
+    async with aclosing(watch(paths, settings.data_dir)) as turns:
         async for _ in turns:
             try:
                 await _load_once(settings, options, arguments.json)
@@ -110,36 +114,18 @@ async def run(arguments: argparse.Namespace, settings: IndexSettings) -> int:
     return 0
 
 
-async def _watch(paths: Sequence[Path], data_dir: Path) -> AsyncGenerator[None, None]:
-    """Yield once at the start, then whenever files have changed, also while the caller was busy."""
-    from watchfiles import awatch
-
-    def matters(change: object, path: str) -> bool:
-        return not Path(path).is_relative_to(data_dir)  # or every load would bring on the next
-
-    async def change() -> None:
-        """Return after the next change; a folder that is away counts as changed once it is back."""
-        if all(path.exists() for path in paths):
-            with contextlib.suppress(FileNotFoundError):
-                async for _ in awatch(*paths, debounce=1000, watch_filter=matters):
-                    return
-        while not all(path.exists() for path in paths):  # noqa: ASYNC110 (nothing tells of its return)
-            await asyncio.sleep(WATCH_RETRY_S)
-
-    upcoming = asyncio.ensure_future(change())
-    try:
-        while True:
-            yield
-            await upcoming
-            upcoming = asyncio.ensure_future(change())
-    finally:
-        upcoming.cancel()
-        await asyncio.gather(upcoming, return_exceptions=True)
-
-
-async def _load_once(settings: IndexSettings, options: LoadOptions, as_json: bool) -> int:
+async def _load_once(
+    settings: IndexSettings, options: LoadOptions, as_json: bool, addresses: Sequence[str] = ()
+) -> int:
     reporter = Reporter(quiet=as_json)
-    async with load_lock(settings.data_dir, reporter.say), _opened(settings, reporter) as loader:
+    async with AsyncExitStack() as stack:
+        if addresses:  # before the lock: sites may take their time
+            from database.web.loading import fetch_pages
+
+            pages = await stack.enter_async_context(fetch_pages(settings, addresses, reporter.say))
+            options = replace(options, pages=pages)
+        await stack.enter_async_context(load_lock(settings.data_dir, reporter.say))
+        loader = await stack.enter_async_context(_opened(settings, reporter))
         summary = await loader.load(options)
     print_summary(summary, as_json)
     return summary.exit_status

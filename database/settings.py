@@ -12,9 +12,13 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from database.errors import SettingsError
+from database.web.allowed import Allowed, read_allowed
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder. Relative paths in settings start here, wherever a command is typed."""
+
+KEEP_ALIVE = r"^(-?\d+(\.\d+)?|-?(\d+(\.\d+)?(ms|s|m|h))+)?$"
+"""Seconds, or what Go calls a duration: 30m, 1h30m, -1."""
 
 
 class IndexSettings(BaseSettings):
@@ -31,6 +35,8 @@ class IndexSettings(BaseSettings):
     embedder: str = "minilm"
     reranker: str = ""
     ollama_host: str = "http://127.0.0.1:11434"
+    ollama_keep_alive: Annotated[str, Field(pattern=KEEP_ALIVE)] = ""
+    """Empty: as Ollama is set up."""
     ollama_trust_env: bool = False
     """Obey HTTP_PROXY and its kin on the way to Ollama."""
     ocr: Literal["off", "on"] = "off"
@@ -46,6 +52,9 @@ class IndexSettings(BaseSettings):
     """Of one file."""
     max_text_mb: Annotated[int, Field(gt=0)] = 64
     """Of all pages of one file."""
+    url_allow: str = ""
+    url_timeout_s: Annotated[float, Field(gt=0)] = 60
+    """For one address, with what it redirects to."""
 
     @field_validator("pdf_dir", "data_dir")
     @classmethod
@@ -61,6 +70,26 @@ class IndexSettings(BaseSettings):
             return host
         has_port = host.rpartition(":")[2].isdigit()
         return f"http://{host}" if has_port else f"http://{host}:11434"
+
+    @field_validator("url_allow")
+    @classmethod
+    def _are_targets(cls, text: str) -> str:
+        read_allowed(text)
+        return text
+
+    @property
+    def url_allowed(self) -> Allowed:
+        """The hosts and networks that pages may be fetched from beside the public internet."""
+        return read_allowed(self.url_allow)
+
+    @property
+    def keep_alive(self) -> str | float | None:
+        """OLLAMA_KEEP_ALIVE as Ollama takes it: a number of seconds, or a text with units."""
+        text = self.ollama_keep_alive
+        try:
+            return float(text) if text else None
+        except ValueError:
+            return text
 
     @property
     def ollama_address(self) -> str:
