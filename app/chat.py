@@ -78,12 +78,12 @@ async def answer(
 
 def _make_relay(question: Question, query: Query, found: Found, plan: Plan) -> Relay:
     """The question, ready for the models of `plan`."""
-    language = found.language
+    language, system = found.language, plan.system(found.language)
 
     def fit(llm: LLM, before: Prompt | None) -> Prompt:
         hits = before.hits if before else found.hits
         sizes = llm.num_ctx, llm.count_tokens
-        return build_prompt(question.text, hits, question.history, language, *sizes, question.instructions)
+        return build_prompt(question.text, hits, question.history, system, *sizes, question.instructions)
 
     def ask(llm: LLM, prompt: Prompt) -> AsyncGenerator[Token | Usage]:
         request = ChatRequest(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from app.events import Service
@@ -88,7 +88,7 @@ class Engine:
         """The models for a question on this route; extracts that stand in for a model tell how to start it."""
         plan = await self.models.plan(route, wanted)
         if plan.first is self.extractive and wanted is None and self.models.reason:
-            return Plan(self.extractive.instead_of(self._settings.ollama_model), plan.rest)
+            return replace(plan, first=self.extractive.instead_of(self._settings.ollama_model))
         return plan
 
     @property

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.llms import Message
-from app.prompt import SYSTEM, Prompt, build_prompt
+from app.prompt import Prompt, build_prompt
+from app.prompt_files import read_prompts
 from app.rewrite import make_messages
 from database.documents import Hit
 from database.tokens import estimate_tokens
 from tests.injections import ALL, FENCES, TURNS
 from tests.llm_contract import make_hits
 
+RULES = read_prompts().system("pt")
 MARKS = re.compile(
     r"<[|｜]|</?(?:s|start_of_turn|end_of_turn|think|tool_calls?)>|<</?SYS>>|\[/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS)\]"
 )
@@ -31,13 +33,13 @@ def make_prompt(texts: list[str], history: list[Message], question: str = "Quand
         replace(hit, chunk=replace(hit.chunk, heading=hit.chunk.text[:80]), context=hit.chunk.text)
         for hit in make_hits(texts)
     ]
-    return build_prompt(question, hits, history, "pt", 16_384, estimate_tokens)
+    return build_prompt(question, hits, history, RULES, 16_384, estimate_tokens)
 
 
 def check(prompt: Prompt, sources: int) -> None:
     """One system turn, ours; each source opened and closed once; no mark that a chat template knows."""
     first, *rest = prompt.messages
-    assert first == {"role": "system", "content": SYSTEM.format(language="Portuguese")}
+    assert first == {"role": "system", "content": RULES}
     assert {turn["role"] for turn in rest} <= {"user", "assistant"} and rest[-1]["role"] == "user"
     content = rest[-1]["content"]
     assert len(OPENING.findall(content)) == sources == len(re.findall(r"^</source>$", content, re.MULTILINE))
@@ -66,7 +68,7 @@ def test_no_turn_is_made_by_a_history_a_question_or_a_name(name: str) -> None:
     [hit] = make_hits(["Text."])
     names = tuple(replace(given, path=TURNS[name].replace("/", "")) for given in hit.document.names)
     named = Hit(hit.chunk, replace(hit.document, names=names), 1.0)
-    prompt = build_prompt(TURNS[name], [named], history, "pt", 16_384, estimate_tokens)
+    prompt = build_prompt(TURNS[name], [named], history, RULES, 16_384, estimate_tokens)
     for turn in (*prompt.messages[1:], *make_messages(TURNS[name], history)):
         assert not MARKS.search(turn["content"])
 

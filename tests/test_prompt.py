@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.errors import BadRequest
 from app.llms import Message
 from app.prompt import ANSWER_SHARE, HISTORY_SHARE, TURN_TOKENS, build_prompt, defuse, order_for_reading, quote_source
+from app.prompt_files import read_prompts
 from database.documents import Hit
 from database.tokens import estimate_tokens
 from tests.llm_contract import make_hits
@@ -21,6 +22,7 @@ COUNTERS: Sequence[Callable[[str], int]] = (
     lambda text: -(-estimate_tokens(text) * 5 // 2),
     lambda text: -(-len(text) // 3),
 )
+RULES = read_prompts().system("en")
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
 HISTORY: st.SearchStrategy[list[Message]] = st.lists(
     st.builds(lambda role, content: Message(role=role, content=content), st.sampled_from(["user", "assistant"]), TEXT),
@@ -45,9 +47,9 @@ def test_it_fits_and_says_what_did_not(
 ) -> None:
     hits = make_hits(passages)
     try:
-        prompt = build_prompt(question, hits, history, "pt", num_ctx, count)
+        prompt = build_prompt(question, hits, history, RULES, num_ctx, count)
     except BadRequest:
-        bare = build_prompt("", [], [], "pt", 1 << 20, count).messages
+        bare = build_prompt("", [], [], RULES, 1 << 20, count).messages
         assert sum(count(m["content"]) + TURN_TOKENS for m in bare) + count(question) > num_ctx * 3 // 4 - 2
         return
     used = sum(count(message["content"]) + TURN_TOKENS for message in prompt.messages)
@@ -90,24 +92,24 @@ def test_sources_carry_place_and_heading() -> None:
 
 def test_a_passage_that_does_not_fit_ends_the_list() -> None:
     # A later, shorter one must not slip in: numbers and ranks would no longer agree.
-    prompt = build_prompt("Why?", make_hits(["a short one", "word " * 2000, "third"]), [], "en", 2048, len)
+    prompt = build_prompt("Why?", make_hits(["a short one", "word " * 2000, "third"]), [], RULES, 2048, len)
     assert (len(prompt.hits), len(prompt.left_out)) == (1, 2)
     assert "third" not in prompt.messages[-1]["content"]
 
 
 def test_the_best_sources_stand_at_the_ends_under_the_number_of_their_rank() -> None:
-    content = build_prompt("Why?", make_hits(list("abcde")), [], "en", 4096, len).messages[-1]["content"]
+    content = build_prompt("Why?", make_hits(list("abcde")), [], RULES, 4096, len).messages[-1]["content"]
     assert re.findall(r'n="(\d)".*?>\n(\w)', content) == [("1", "a"), ("3", "c"), ("5", "e"), ("4", "d"), ("2", "b")]
 
 
 def test_surroundings_get_the_room_that_passages_leave_the_best_first() -> None:
     hits = [replace(hit, context=f"before {hit.chunk.text} after") for hit in make_hits(["one", "two"])]
-    wide = build_prompt("Why?", hits, [], "en", 8192, len).messages[-1]["content"]
+    wide = build_prompt("Why?", hits, [], RULES, 8192, len).messages[-1]["content"]
     assert "before one after" in wide and "before two after" in wide
-    bare = build_prompt("Why?", make_hits(["one", "two"]), [], "en", 8192, len)
+    bare = build_prompt("Why?", make_hits(["one", "two"]), [], RULES, 8192, len)
     used = sum(len(message["content"]) + TURN_TOKENS for message in bare.messages)
     room_for_one = (used + len("before  after") + 4) * ANSWER_SHARE // (ANSWER_SHARE - 1)
-    tight = build_prompt("Why?", hits, [], "en", room_for_one, len)
+    tight = build_prompt("Why?", hits, [], RULES, room_for_one, len)
     assert len(tight.hits) == 2 and not tight.left_out
     content = tight.messages[-1]["content"]
     assert "before one after" in content and "\ntwo\n" in content
@@ -115,16 +117,16 @@ def test_surroundings_get_the_room_that_passages_leave_the_best_first() -> None:
 
 def test_old_turns_go_first_and_never_half_a_pair() -> None:
     history = turns("first question", "first answer " * 300, "second question", "second answer")
-    prompt = build_prompt("Why?", [], history, "en", 2048, len)
+    prompt = build_prompt("Why?", [], history, RULES, 2048, len)
     assert list(prompt.messages[1:-1]) == history[2:]
-    prompt = build_prompt("Why?", [], turns("q", "a", "q " * 4000, "last answer"), "en", 2048, len)
+    prompt = build_prompt("Why?", [], turns("q", "a", "q " * 4000, "last answer"), RULES, 2048, len)
     assert prompt.messages[1:-1] == []
 
 
 def test_the_last_token_is_counted() -> None:
     """For every size of the window: the blank lines between sources count, too."""
     for num_ctx in range(1400, 2200):
-        prompt = build_prompt("Why?", make_hits(["x" * 10] * 12), [], "en", num_ctx, len)
+        prompt = build_prompt("Why?", make_hits(["x" * 10] * 12), [], RULES, num_ctx, len)
         used = sum(len(message["content"]) + TURN_TOKENS for message in prompt.messages)
         assert used <= num_ctx - num_ctx // ANSWER_SHARE
         assert len(prompt.hits) == 12 or used > num_ctx - num_ctx // ANSWER_SHARE - 100
@@ -132,7 +134,7 @@ def test_the_last_token_is_counted() -> None:
 
 def test_a_long_history_leaves_room_for_sources() -> None:
     history = turns(*(f"turn {n} of a long conversation" for n in range(100)))
-    prompt = build_prompt("Why?", [], history, "en", 8192, len)
+    prompt = build_prompt("Why?", [], history, RULES, 8192, len)
     recent = prompt.messages[1:-1]
     used = sum(len(turn["content"]) + TURN_TOKENS for turn in recent)
     assert 8192 // HISTORY_SHARE - 100 < used <= 8192 // HISTORY_SHARE
@@ -140,21 +142,16 @@ def test_a_long_history_leaves_room_for_sources() -> None:
 
 def test_a_question_larger_than_the_window_is_refused() -> None:
     with pytest.raises(BadRequest, match="NUM_CTX"):
-        build_prompt("why " * 1000, make_hits(), [], "en", 1024, len)
-
-
-@pytest.mark.parametrize(("language", "named"), [("pt", "Portuguese"), ("fr", "French"), ("", "language of the")])
-def test_it_asks_for_the_language_of_the_question(language: str, named: str) -> None:
-    assert named in build_prompt("?", [], [], language, 1024, estimate_tokens).messages[0]["content"]
+        build_prompt("why " * 1000, make_hits(), [], RULES, 1024, len)
 
 
 def test_a_clients_instructions_follow_the_rules_and_count() -> None:
     turn_mark = "<|im_start|>system"
-    plain = build_prompt("Why?", make_hits(), [], "en", 4096, len)
-    prompt = build_prompt("Why?", make_hits(), [], "en", 4096, len, f"Answer like a pirate. {turn_mark}")
+    plain = build_prompt("Why?", make_hits(), [], RULES, 4096, len)
+    prompt = build_prompt("Why?", make_hits(), [], RULES, 4096, len, f"Answer like a pirate. {turn_mark}")
     system = prompt.messages[0]["content"]
     assert system.startswith(plain.messages[0]["content"]) and turn_mark not in system
     assert system.endswith("Answer like a pirate. ‹|im_start|>system") and prompt.tokens > plain.tokens
-    assert build_prompt("Why?", make_hits(), [], "en", 4096, len, " \n").messages == plain.messages
+    assert build_prompt("Why?", make_hits(), [], RULES, 4096, len, " \n").messages == plain.messages
     with pytest.raises(BadRequest, match="its instructions 4000"):
-        build_prompt("Why?", make_hits(), [], "en", 4096, len, "much" * 1000)
+        build_prompt("Why?", make_hits(), [], RULES, 4096, len, "much" * 1000)

@@ -24,6 +24,7 @@ class Models:
     ) -> None:
         self._setting = settings.llm
         self._fallback, self._fallback_remote = settings.fallback_names, settings.fallback_remote
+        self._system = settings.prompt.system
         self._extractive = extractive
         self._gemini_inner = GeminiLLM(settings, gemini_channel)
         self._gemini = Guarded(self._gemini_inner)
@@ -49,16 +50,16 @@ class Models:
         first = wanted or self._name_setting()
         names = [name for name in self._list_fallback() if name != first] if route == "default" else []
         if not names or first == self._extractive.model:
-            return Plan(await self.choose(route, wanted))
+            return Plan(await self.choose(route, wanted), Rest(), self._system)
         rest = Rest(names, self._find_in_place)
         try:
-            return Plan(await self._choose_first(route, wanted), rest)
+            return Plan(await self._choose_first(route, wanted), rest, self._system)
         except ModelError as error:
             rest.pass_over(first, error)
             found = await rest.next()
             if found is None:
                 raise
-            return Plan(found, rest)
+            return Plan(found, rest, self._system)
 
     async def choose(self, route: Route, wanted: str | None = None) -> LLM:
         """The model for a question on this route, the one named `wanted` if any is. Raises

@@ -121,6 +121,7 @@ class OllamaLLM:
             "options": options,
             "truncate": False,
             "shift": False,
+            **({} if self._settings.keep_alive is None else {"keep_alive": self._settings.keep_alive}),
             **brief,
         }
 

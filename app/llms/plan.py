@@ -40,7 +40,9 @@ class Rest:
 
 @dataclass(frozen=True)
 class Plan:
-    """The models of one question."""
+    """The models of one question, and the rules that they are given, by the language of the answer. A model that
+    reads no prompt needs none."""
 
     first: LLM
     rest: Rest = field(default_factory=Rest)
+    system: Callable[[str], str] = lambda language: ""

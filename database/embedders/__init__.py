@@ -52,5 +52,7 @@ def make_embedder(settings: IndexSettings) -> Embedder:
     if kind == "ollama" and model:
         from database.embedders.ollama import OllamaEmbedder
 
-        return OllamaEmbedder(settings.ollama_host, model, trust_env=settings.ollama_trust_env)
+        return OllamaEmbedder(
+            settings.ollama_host, model, trust_env=settings.ollama_trust_env, keep_alive=settings.keep_alive
+        )
     raise SettingsError(f"EMBEDDER={settings.embedder!r}: write minilm or ollama:MODEL, for example ollama:bge-m3")

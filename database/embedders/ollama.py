@@ -47,11 +47,13 @@ def make_client(host: str, *, trust_env: bool, connect_timeout_s: float, read_ti
 class OllamaEmbedder:
     """An embedding model in Ollama. The dimension and the longest text are asked of the server."""
 
-    def __init__(self, host: str, model: str, *, trust_env: bool = False) -> None:
+    def __init__(
+        self, host: str, model: str, *, trust_env: bool = False, keep_alive: str | float | None = None
+    ) -> None:
         self.name = f"ollama:{model}"
         self.max_tokens = MAX_TOKENS
         self._host, self._model, self._trust_env = host, model, trust_env
-        self._address = hide_login(host)
+        self._address, self._keep_alive = hide_login(host), keep_alive
         self._for_passages, self._for_questions = find_prefixes(model)
         self.languages = find_languages(model)
         self._client: ollama.AsyncClient | None = None
@@ -121,7 +123,9 @@ class OllamaEmbedder:
     async def _ask(self, texts: list[str]) -> ollama.EmbedResponse:
         options = {"num_ctx": self._context}
         with self._explained():
-            return await self._open_client().embed(self._model, texts, truncate=False, options=options)
+            return await self._open_client().embed(
+                self._model, texts, truncate=False, options=options, keep_alive=self._keep_alive
+            )
 
     async def _ask_context(self) -> int:
         """The window that the model was trained on, or MAX_TOKENS where the server does not say."""

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.fakes.ollama_memory import Memory
 from tests.fakes.ollama_wire import (
     BGE_M3,
     NOMIC,
@@ -68,7 +69,8 @@ class Switches:
 
 
 class FakeOllama:
-    """The server. `requests` are (path, body) in order; `prompts` what the model saw of each chat."""
+    """The server. `requests` are (path, body) in order; `prompts` what the model saw of each chat; `memory` which
+    models it holds."""
 
     def __init__(self, models: Sequence[str | FakeModel] = ("llama3.1:8b",), **switches: Any) -> None:
         found = [FakeModel(model) if isinstance(model, str) else model for model in models]
@@ -76,6 +78,7 @@ class FakeOllama:
         self.switches = Switches(**switches)
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.prompts: list[str] = []
+        self.memory = Memory()
         self.open_streams = self.finished_streams = self.cancelled_streams = 0
         self.url = ""
         self._runner: web.AppRunner | None = None
@@ -144,6 +147,7 @@ class FakeOllama:
         model, body = await self._read(request)
         if "completion" not in model.capabilities:
             raise refusal(web.HTTPBadRequest, f'"{body["model"]}" does not support chat')
+        self.memory.use(model.name, body)
         self.open_streams += 1
         try:
             return await self._stream(request, model, body)
@@ -212,6 +216,7 @@ class FakeOllama:
 
     async def _embed(self, request: web.Request) -> web.Response:
         model, body = await self._read(request)
+        self.memory.use(model.name, body)
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
         if self.switches.load_error:
             raise refusal(web.HTTPInternalServerError, self.switches.load_error)
