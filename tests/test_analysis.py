@@ -19,7 +19,8 @@ from database.analysis import (
     query_terms,
     words,
 )
-from database.stores.postings import hash_terms, make_postings
+from database.stores.postings import make_postings
+from database.stores.terms import hash_terms
 
 LANGUAGES = st.sampled_from([*STEMMERS, "", "xx"])
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))

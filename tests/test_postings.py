@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from database.stores.postings import from_arrays, join, make_postings, pack, unp
 from database.stores.segments import OF_WINDOWS, VIEWS, Segment, make_segment, refresh
 from database.stores.snapshot import Scope, Snapshot
 from database.stores.sqlite_terms import prepare_terms
+from database.stores.terms import UNKNOWN, hash_terms, hash_texts
 from tests.store_documents import digest, unit_vectors
 
 MOST = 9
 """Windows of a segment: so few that a handful of documents make several."""
 KEYS = "abcdef"
+LETTERS = "abcdeáéç_0ã大𝔸"
 TERMS = [f"t{n}" for n in range(12)]
 
 
@@ -218,6 +221,18 @@ def test_documents_that_come_one_by_one_are_joined_and_read_once() -> None:
         )
     assert len(library.segments) <= 9
     assert sum(segment.windows for segment in library.segments) == 200
+
+
+def test_terms_are_numbers_of_their_own_wherever_they_stand() -> None:
+    """Every string of up to four of these letters, in texts of all lengths, some longer than is hashed at once."""
+    terms = ["".join(letters) for size in range(1, 5) for letters in product(LETTERS, repeat=size)]
+    hashes = hash_terms(terms)
+    assert len(set(hashes.tolist())) == len(terms)
+    texts = [" ".join(terms[:3]), "", "  ", " ".join(terms[3:]), "\n".join(terms[:9])]
+    found, sizes = hash_texts(texts)
+    assert sizes.tolist() == [3, 0, 0, len(terms) - 3, 9]
+    assert np.array_equal(found, np.concatenate([hashes, hashes[:9]]))
+    assert hash_terms(["", "a b", "a"]).tolist() == [UNKNOWN, UNKNOWN, hashes[0]]
 
 
 TEXTS = st.lists(st.lists(st.sampled_from(TERMS), max_size=9).map(" ".join), max_size=6)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from database.stores.postings import Mask, Postings, hash_terms
+from database.stores.postings import Mask, Postings
+from database.stores.terms import hash_terms
 
 K1, B, LEAST_IDF = 1.2, 0.75, 1e-6
 

@@ -1,26 +1,26 @@
 """Posting lists: which rows have a term, and how often. Pure numpy.
 
-A row is a window, or a page as a whole. Terms are known by 64 bits of their BLAKE2b hash: among ten
-million of them two are alike once in 400,000 indexes. Lists are made for one document, kept as bytes
-in the store, and joined in memory to those of many documents.
+A row is a window, or a page as a whole; terms are numbers (`terms.py`). Lists are made for one document,
+kept as bytes in the store, and joined in memory to those of many documents.
 """
 
-import hashlib
 import struct
 import zlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
+
+from database.stores.terms import BITS, hash_texts
 
 Whole = NDArray[np.unsignedinteger]
 """Whole numbers from 0 in as few bytes as they fit in."""
 Mask = NDArray[np.bool_]
 
+_ROW_BITS = np.uint64(64 - BITS)
+ROWS_AT_ONCE = 1 << (64 - BITS)
+"""Rows whose lists are made at the same time."""
 JOINED_AT_ONCE = 1_000_000
 """Postings put in order at the same time: what joining needs beside its result, in eight bytes each."""
 _HEADER = struct.Struct("<IB")
@@ -28,7 +28,7 @@ _HEADER = struct.Struct("<IB")
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """The lists of some rows. List `t`, of the term with the hash `keys[t]`, is `[starts[t], starts[t + 1])` of
+    """The lists of some rows. List `t`, of the term with the number `keys[t]`, is `[starts[t], starts[t + 1])` of
     `rows` (ascending) and `counts`."""
 
     keys: NDArray[np.uint64]
@@ -76,17 +76,6 @@ def from_arrays(arrays: Sequence[Whole]) -> Postings:
     return Postings(keys.astype(np.uint64), _add_up(sizes), rows, counts, lengths)
 
 
-@lru_cache(maxsize=100_000)
-def hash_term(term: str) -> int:
-    """A term's 64 bits."""
-    return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-
-
-def hash_terms(terms: Iterable[str]) -> NDArray[np.uint64]:
-    """The terms' hashes in their order."""
-    return np.fromiter(map(hash_term, terms), np.uint64)
-
-
 def narrow(numbers: NDArray[np.integer]) -> Whole:
     """The same numbers in as few bytes as hold them all."""
     return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))
@@ -94,19 +83,24 @@ def narrow(numbers: NDArray[np.integer]) -> Whole:
 
 def make_postings(texts: Sequence[str]) -> Postings:
     """The lists of rows that are given as terms joined by spaces."""
-    split = [text.split() for text in texts]
-    lengths = np.fromiter(map(len, split), np.int64, len(split))
-    numbers: defaultdict[str, int] = defaultdict(count().__next__)
-    # A row at a time, so that other threads get their turn in between.
-    coded = [np.fromiter(map(numbers.__getitem__, row), np.int64, len(row)) for row in split]
-    codes = np.concatenate([np.zeros(0, np.int64), *coded])
-    keys, ranks = np.unique(hash_terms(numbers), return_inverse=True)
-    kind = np.int32 if len(keys) * len(texts) < 2**31 else np.int64  # half the bytes are sorted in half the time
-    places = ranks.astype(kind)[codes] * len(texts) + np.repeat(np.arange(len(texts), dtype=kind), lengths)
-    places, counts = np.unique(places, return_counts=True)
-    terms, rows = np.divmod(places, max(1, len(texts)))
-    sizes = np.bincount(terms, minlength=len(keys))
-    return Postings(keys, _add_up(sizes), narrow(rows), narrow(counts), narrow(lengths))
+    if len(texts) > ROWS_AT_ONCE:
+        parts = (texts[start : start + ROWS_AT_ONCE] for start in range(0, len(texts), ROWS_AT_ONCE))
+        return join([make_postings(part) for part in parts])
+    hashes, lengths = hash_texts(texts)
+    # A term and its row in one number, so that numbers are sorted, not places of numbers.
+    pairs = (hashes << _ROW_BITS) | np.repeat(np.arange(len(texts), dtype=np.uint64), lengths)
+    pairs.sort()
+    first = _find_firsts(pairs)
+    pairs, counts = pairs[first], np.diff(np.append(first, len(pairs)))
+    keys = pairs >> _ROW_BITS
+    starts = _find_firsts(keys)
+    rows = pairs & np.uint64(ROWS_AT_ONCE - 1)
+    return Postings(keys[starts], np.append(starts, len(keys)), narrow(rows), narrow(counts), narrow(lengths))
+
+
+def _find_firsts(ascending: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Where another number than the one before stands."""
+    return np.flatnonzero(np.append(np.ones(min(1, len(ascending)), np.bool_), ascending[1:] != ascending[:-1]))
 
 
 def join(parts: Sequence[Postings]) -> Postings:
@@ -123,7 +117,7 @@ def join(parts: Sequence[Postings]) -> Postings:
         (np.concatenate(shifted), np.concatenate([part.counts for part in parts])), _add_up(sizes), order
     )
     keys, sizes = keys[order], sizes[order]
-    first = np.flatnonzero(np.concatenate([np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1]]))
+    first = _find_firsts(keys)
     starts = np.concatenate([_add_up(sizes)[first], [len(rows)]])
     lengths = np.concatenate([part.lengths for part in parts])
     return Postings(keys[first], starts, rows, counts, lengths)
