@@ -1,14 +1,19 @@
 """Where the numbers in an answer lead, in plain text and in no language. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.events import Sources
 from database.documents import Hit
+from database.formats import FORMATS
+
+SIGNS: Mapping[str, str] = {"page": "p. ", "section": "§ ", "slide": "#", "sheet": "#"}
+"""Before the number of a page, by what it is called."""
 
 
 def name_place(hit: Hit) -> str:
-    """Document and place of a passage: "report.pdf, p. 4"."""
-    return f"{hit.document.name}, p. {hit.chunk.page}"
+    """Document and place of a passage: "report.pdf, p. 4"; of a web page its address."""
+    document = hit.document
+    return f"{document.url or document.name}, {SIGNS[FORMATS[document.format].unit]}{hit.chunk.page}"
 
 
 def list_places(opening: Sources, citations: Sequence[int]) -> list[str]:

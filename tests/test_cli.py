@@ -5,6 +5,9 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
+
+from app.__main__ import main
 from tests.fakes.ollama import ANSWER, FakeOllama
 from tests.library import HARVEST, LIGHTHOUSE, QUESTION, Library
 from tests.programs import run_command, start_command
@@ -48,19 +51,34 @@ async def test_what_fails_is_told_apart_from_the_answer(library: Library, tmp_pa
     async with FakeOllama(error_after=2) as fake:
         ended = await run_command(library.data_dir, "ask", QUESTION, "--json", LLM="ollama", OLLAMA_HOST=fake.url)
     assert ended.status == 1 and "CUDA" in json.loads(ended.out.splitlines()[-1])["error"] and "CUDA" in ended.err
-    for arguments, status, said in (
-        (("ask", QUESTION, "--document", "no.pdf"), 1, "no document 'no.pdf'"),
-        (("ask", " "), 1, "The question is empty"),
-        (("ask", "x" * 8001), 1, "MAX_PROMPT_CHARS"),
-        (("search", QUESTION, "--top-k", "51"), 1, "top_k"),
-        (("ask",), 2, "usage: python -m app ask"),
-    ):
-        ended = await run_command(library.data_dir, *arguments)
-        assert (ended.status, ended.out) == (status, "") and said in ended.err, ended
     (tmp_path / "new/models").parent.mkdir()
     (tmp_path / "new/models").symlink_to(library.data_dir / "models")
     empty = await run_command(tmp_path / "new", "search", QUESTION)
     assert (empty.status, empty.out) == (3, "") and "make load" in empty.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("ask", QUESTION, "--document", "no.pdf"), "no document 'no.pdf'"),
+        (("ask", " "), "The question is empty"),
+        (("ask", "x" * 8001), "MAX_PROMPT_CHARS"),
+        (("search", QUESTION, "--top-k", "51"), "top_k"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str], said: str
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(home))
+    assert main(arguments) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.startswith("Not done: ") and said in told.err
+
+
+def test_a_wrong_command_line_has_a_status_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(("ask",))
+    assert ended.value.code == 2 and "usage: python -m app ask" in capsys.readouterr().err
 
 
 async def test_an_interrupt_stops_the_model(library: Library) -> None:

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 
 from app.access import cli as access
-from app.cli import ask, search
+from app.cli import ask, mcp, search
 
-COMMANDS = (ask, search, access)
+COMMANDS = (ask, search, mcp, access)
 
 
 def run(arguments: Sequence[str]) -> int:
