@@ -27,10 +27,10 @@ SAY_OFFLINE = { echo "Fetching the Python packages failed; the lines above say w
 	echo "This needs the internet once. Behind a proxy set HTTPS_PROXY; then type the same command again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load mcp test check bench soak lock clean
+.PHONY: help install run load mcp test check bench bench-full soak lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "Settings follow the target: make run PORT=8123 PDF_DIR=~/papers (README.md lists them all)."
 
 install: $(DONE)/requirements $(DONE)/model $(PAGE) ## Make .venv and fetch the packages and the page's libraries
@@ -59,8 +59,11 @@ check: install $(DONE)/dev ## Format, lint and types
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-bench: install $(DONE)/dev ## Measure loading, search and streaming on this machine
-	@$(PY) -m tests.bench
+bench: install $(DONE)/dev ## Measure loading, search and streaming on this machine (2 minutes)
+	@$(PY) -m tests.bench $(BENCH)
+
+bench-full: install $(DONE)/dev ## The same in all sizes and beside other pipelines, into docs/performance.md (hours)
+	@$(PY) -m tests.bench --full $(BENCH)
 
 soak: install $(DONE)/dev ## Hold 500 clients for SOAK_MINUTES (10); fails when something leaks
 	@$(PY) -m tests.bench.soak

@@ -12,6 +12,7 @@ class Row:
     measured: str
     baseline: str = ""
     ratio: str = ""
+    note: str = ""
 
 
 def percentile(values: Sequence[float], share: float) -> float:

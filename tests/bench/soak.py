@@ -22,8 +22,8 @@ from rich.console import Console
 
 from database.settings import ROOT
 from tests.bench.rows import Row, percentile
+from tests.bench.runs import start_program
 from tests.bench.soak_clients import Client, Told
-from tests.bench.streaming import start_program
 from tests.bench.table import print_rows
 from tests.e2e.servers import load_documents
 

@@ -1,0 +1,112 @@
+"""How many streams at a steady pace one processor holds, and how late their tokens are."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+from database.settings import ROOT
+from tests.bench.crowd import Step
+from tests.bench.measures import Measure, left_out
+from tests.bench.servers import (
+    ACERVO,
+    DIRECT,
+    LOAD_CORE,
+    RELAY,
+    Target,
+    can_pin,
+    pinned,
+    start_acervo,
+    start_model,
+    start_relay,
+)
+from tests.bench.venv import find_venv
+from tests.bench.work import Work
+
+RATE, LIMIT_MS = 20, 100
+QUICK = (1, 100)
+FULL = (1, 100, 250, 500, 750, 1000, 1250, 1500, 2000)
+SHOWN = (100, 500, 1000)
+"""Sizes whose processor time is told."""
+BUSY = 0.9
+"""A reader that is busier than this was the limit, and not what it read from."""
+
+Start = Callable[[ExitStack, str], Target]
+
+
+def measure_holding(work: Work) -> list[Measure]:
+    """Steps of ever more streams for each program, until tokens are late."""
+    steps = FULL if work.full else QUICK
+    python = find_venv(work.folder)
+    starts: dict[str, Start] = {
+        DIRECT: lambda stack, model_url: start_model(stack, "tests.bench.paced", f"--rate={RATE}", pin=True),
+        ACERVO: lambda stack, model_url: start_acervo(stack, model_url, work.index, pin=True),
+    }
+    if python:
+        starts[RELAY] = lambda stack, model_url: start_relay(stack, model_url, python, pin=True)
+    seen = {name: hold(start, steps) for name, start in starts.items()}
+    return [*describe(seen), *([] if python else [left_out(RELAY, "its virtualenv is made by make bench-full")])]
+
+
+def hold(start: Start, steps: Sequence[int]) -> list[Step]:
+    """The steps that one program managed, the last one being perhaps too much."""
+    with ExitStack() as stack:
+        model = start_model(stack, "tests.bench.paced", f"--rate={RATE}", pin=True)
+        target = start(stack, model.url.removesuffix("/api/chat"))
+        return list(_read_crowd(target, steps))
+
+
+def _read_crowd(target: Target, steps: Sequence[int]) -> Iterator[Step]:
+    options = ["--steps", ",".join(map(str, steps)), "--limit-ms", str(LIMIT_MS)]
+    command = [sys.executable, "-m", "tests.bench.crowd", target.url, target.json, str(target.process.pid), *options]
+    done = subprocess.run(pinned(command, LOAD_CORE), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    # One that could not open its streams any more has told of those before.
+    for line in done.stdout.splitlines():
+        yield Step(**json.loads(line))
+
+
+def describe(seen: dict[str, list[Step]]) -> list[Measure]:
+    """Delays at some sizes beside the model itself and the relay, processor time, and how many were held."""
+    others = [name for name in (DIRECT, RELAY) if name in seen]
+    measures = []
+    for step in seen[ACERVO]:
+        measures += [_compare_delay(step, other, seen[other]) for other in others]
+    for step in seen[ACERVO]:
+        if step.streams in SHOWN and RELAY in seen:
+            measures.append(_compare_cpu(step, seen[RELAY]))
+    held = {name: find_held(steps) for name, steps in seen.items()}
+    note = f"{RATE} tokens/s each, 99th percentile under {LIMIT_MS} ms; {_explain(seen[ACERVO])}"
+    what = "streams held by one processor" if can_pin() else "streams held"
+    measures += [
+        Measure(what, held[ACERVO], "streams", name, held[name], True, note, key=f"held:{name}") for name in others
+    ]
+    return measures
+
+
+def find_held(steps: Sequence[Step]) -> int:
+    """The most streams whose tokens were in time."""
+    return max((s.streams for s in steps if s.late_ms <= LIMIT_MS and s.flowing >= s.streams), default=0)
+
+
+def _compare_delay(step: Step, other: str, steps: Sequence[Step]) -> Measure:
+    base = next((each.late_ms for each in steps if each.streams == step.streams), None)
+    what = f"delay of a token, 99th percentile, {step.streams} streams"
+    note = f"median {step.median_ms:.1f} ms; {RATE} tokens/s each"
+    return Measure(what, step.late_ms, "ms", other, base, note=note, key=f"delay {other}:{step.streams}")
+
+
+def _compare_cpu(step: Step, steps: Sequence[Step]) -> Measure:
+    base = next((each.server_cpu_us for each in steps if each.streams == step.streams), None)
+    what = f"CPU of a relayed token at {RATE} tokens/s, {step.streams} streams"
+    return Measure(what, step.server_cpu_us, "µs", RELAY, base, key=f"paced cpu:{step.streams}")
+
+
+def _explain(steps: Sequence[Step]) -> str:
+    last = steps[-1]
+    told = f"server {last.server_busy:.0%} busy, readers {last.busy:.0%} at {last.streams}"
+    if last.busy > BUSY:
+        return f"{told}: the readers were the limit"
+    if find_held(steps) == last.streams:
+        return f"{told}: more were not tried"
+    return told
