@@ -82,14 +82,14 @@ def test_readme_is_linked_to_the_documents() -> None:
 
 @pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_make_targets_exist(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    named = set(re.findall(r"(?:`|^\s*|&& )make ([a-z]+)", path.read_text("utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^\s*|&& )make ([a-z-]+)", path.read_text("utf-8"), re.MULTILINE))
     assert named <= targets
 
 
 def test_make_targets_are_described() -> None:
     assert re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[1].split() == re.findall(
-        r"^([a-z]+):.*## \w", read("Makefile"), re.MULTILINE
+        r"^([a-z-]+):.*## \w", read("Makefile"), re.MULTILINE
     )
 
 
