@@ -11,6 +11,7 @@ from aiohttp import web
 from app.access.gate import Gate
 from app.access.policy import check_policy
 from app.engine import Engine
+from app.following import Follower
 from app.handlers import (
     answering,
     chat,
@@ -24,6 +25,7 @@ from app.handlers import (
     models,
     ollama_api,
     openapi,
+    pages,
     topics,
     uploads,
     users,
@@ -35,6 +37,7 @@ from app.keys import (
     ANSWERS,
     EMBEDDING,
     ENGINE,
+    FOLLOWER,
     GATE,
     IMAGES,
     LIBRARY,
@@ -53,6 +56,7 @@ from app.middlewares import setup_middlewares
 from app.queue import Queue
 from app.settings import ServerSettings
 from app.uploads import drop_partial
+from database.files import drop_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +108,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(r"/jobs/{id:\w{1,64}}/retry", jobs.retry_job)
     app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/file", documents.get_file)
     app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/pages/{number:\d{1,6}}.png", documents.get_page_image)
+    app.router.add_get(r"/documents/{id:[0-9a-f]{64}}/pages/{number:\d{1,6}}", pages.get_page)
     app.router.add_get("/openapi.json", openapi.get_openapi)
     add_page_routes(app)
 
@@ -169,17 +174,21 @@ async def run_queue(app: web.Application) -> AsyncIterator[None]:
     """What works through uploads and deletions, for as long as the server runs."""
     settings = app[SETTINGS]
     await asyncio.to_thread(drop_partial, settings.data_dir)
+    await asyncio.to_thread(drop_leftovers, settings.data_dir)
     # In a thread: it reads the versions of installed packages from disk.
     app[LIBRARY] = library = await asyncio.to_thread(Library, settings, app[ENGINE])
     app[QUEUE] = queue = Queue(library, is_busy=lambda: bool(app[ANSWERS]))
     library.wake, library.stop_job = queue.wake, queue.stop_job
-    working = asyncio.create_task(queue.run())
-    working.add_done_callback(_tell_end)
+    app[FOLLOWER] = follower = Follower(library, queue.note_change) if settings.watch else None
+    working = [asyncio.create_task(worker.run()) for worker in (queue, follower) if worker]
+    for work in working:
+        work.add_done_callback(_tell_end)
     yield
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    for work in working:
+        work.cancel()
+    await asyncio.gather(*working, return_exceptions=True)
 
 
 def _tell_end(working: "asyncio.Task[None]") -> None:
     if not working.cancelled() and (error := working.exception()) is not None:
-        log.error("The queue of uploads has ended; start the server again", exc_info=error)
+        log.error("The queue of files, or what follows PDF_DIR, has ended; start the server again", exc_info=error)

@@ -8,7 +8,7 @@ from app.errors import NotFound
 from app.intake import resume, revoke_erasure
 from app.jobs import KIND as JOB
 from app.jobs import Job, read_job, write_job
-from app.library import UPLOADS, Library
+from app.library import OWN, Library
 from database.documents import Document, Record
 from database.errors import RecordConflict
 from database.ingest import ERASURE, erased_from
@@ -29,7 +29,7 @@ async def delete(library: Library, document_id: str, collections: Collection[str
         # First, so that whoever publishes the document meanwhile finds out.
         undo_until = await _plan_erasure(library, document_id, collections)
         for job in await library.jobs.list_open(document_id, collections):
-            await _stop(library, job.id)
+            await stop(library, job.id)
         document = _require_visible(await library.store.get_document(document_id), collections)
         await library.store.put_names(document.id, exclude(document, True, collections).names)
         await _forget_done(library, document_id, collections)
@@ -64,14 +64,14 @@ async def erase(library: Library, record: Record) -> None:
             collections = erased_from(record)
             for name in document.names:
                 deleted = name.excluded and (collections is None or name.collection in collections)
-                if name.root == UPLOADS and deleted and document is not None:
+                if name.root in OWN and deleted and document is not None:
                     document = await library.ingester.drop_name(document, name)
         await library.store.remove_record(ERASURE, record.id)
 
 
 async def cancel(library: Library, job_id: str) -> Job:
     """Stop a job; a document that came with it goes with it. Raises `NotFound`."""
-    job = await _stop(library, job_id)
+    job = await stop(library, job_id)
     if job.state == "cancelled" and job.new:
         async with library.changing:
             await _discard(library, job)
@@ -79,7 +79,7 @@ async def cancel(library: Library, job_id: str) -> Job:
     return job
 
 
-async def _stop(library: Library, job_id: str) -> Job:
+async def stop(library: Library, job_id: str) -> Job:
     """Have a job stopped, by whichever server works on it; the job as it ended."""
     while True:
         record = await library.jobs.get_record(job_id)
@@ -101,14 +101,16 @@ async def _stop(library: Library, job_id: str) -> Job:
 
 
 async def _discard(library: Library, job: Job) -> None:
-    """Take the names of uploads to the job's collection from a document; without any other it goes, and
-    its file a little later."""
+    """Take the names of uploads and web pages in the job's collection from a document; without any other it goes,
+    and its file a little later. A file of a folder stays out from now on."""
     document = await library.store.get_document(job.document)
     if document is None or document.within((job.collection,)) is None:
         return
     for name in document.names:
-        if name.root == UPLOADS and name.collection == job.collection:
+        if name.collection == job.collection and (name.root in OWN or name in job.replaced):
             document = without(document, name)
+    if job.followed:  # or the folder would bring it again
+        document = exclude(document, True, (job.collection,))
     if document.names:
         await library.store.put_names(document.id, document.names)
         return

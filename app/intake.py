@@ -4,14 +4,16 @@ import asyncio
 import time
 from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 
 from app.errors import Conflict, NotFound, TooManyFiles
 from app.filenames import find_free
 from app.jobs import FINAL, Job, read_job, write_job
 from app.library import UPLOADS, Library
 from app.uploads import Received
-from database.documents import Document, Name
+from database.documents import WEB, Document, Name, Record, name_address
 from database.errors import RecordConflict
+from database.formats import format_of
 from database.ingest import ERASURE, erased_from
 from database.plan import UNFINISHED, exclude, join_names
 from database.readers import LimitFailure
@@ -25,12 +27,12 @@ async def accept(library: Library, received: Received, collection: str = "", use
     """
     known = await library.store.get_document(received.document_id)
     if known is None or not known.whole:
-        await _look(library, received)
+        await look(library, received)
     async with library.changing:
         known = await library.store.get_document(received.document_id)
         if known is not None and (found := await library.jobs.find_open(known.id, (collection,))):
             return found
-        await _check_queue(library)
+        await check_queue(library)
         document = await _place(library, received, known, collection)
         await revoke_erasure(library, document.id, (collection,))
         if known is not None and document.state == "ready":
@@ -39,14 +41,28 @@ async def accept(library: Library, received: Received, collection: str = "", use
             told = any(name.collection == collection for name in known.names)
             job = Job(document.id, received.name, document.size, collection=collection, user=user).of(document)
             return await library.jobs.add(job.change(state="done", duplicate=told))
-        await asyncio.to_thread(library.ingester.originals.adopt, received.path, document.id)
+        await library.ingester.adopt(received.path, document.id, received.name)
         await _put(library, document, known)
         return await _queue(library, document, collection, user, new=known is None)
 
 
+async def place(library: Library, job: Job, file: Path) -> Job:
+    """Give a document the name that its job brings, and keep its file, which is moved; the job then. Whoever calls
+    holds `Library.changing`."""
+    known = await library.store.get_document(job.document)
+    document = _give_name(known or Document(job.document, "", (), job.size, added_at=time.time()), job)
+    await revoke_erasure(library, document.id, (job.collection,))
+    if document.state != "ready":
+        await library.ingester.adopt(file, document.id, file.name)
+    await _put(library, document, known)
+    told = known is not None and known.state == "ready" and any(n.collection == job.collection for n in known.names)
+    job = job.change(stage="received", new=known is None, duplicate=told)
+    return job.of(document) if document.whole else job
+
+
 async def resume(library: Library, document: Document) -> None:
     """Queue a document that is not ready, unless it is already or cannot be read."""
-    kept = library.ingester.originals.path(document.id)
+    kept = await asyncio.to_thread(library.ingester.originals.path, document.id)
     if document.state not in UNFINISHED or not await asyncio.to_thread(kept.is_file):
         return
     if await library.jobs.find_open(document.id) is None:
@@ -60,11 +76,14 @@ async def retry(library: Library, job_id: str) -> Job:
         job = read_job(record)
         if job.state not in FINAL - {"done"}:
             raise Conflict(f"This job is {job.state}; only failed and cancelled ones can be tried again.")
-        if not await asyncio.to_thread(library.ingester.originals.path(job.document).is_file):
+        if job.url:
+            return await _fetch_again(library, job, record)
+        kept = await asyncio.to_thread(library.ingester.originals.path, job.document)
+        if not await asyncio.to_thread(kept.is_file):
             raise NotFound("The file of this job is not kept any more; send it again.")
         if await library.jobs.find_open(job.document, (job.collection,)):
             raise Conflict("The same file is on its way already.")
-        await _check_queue(library)
+        await check_queue(library)
         known = await library.store.get_document(job.document)
         document = _give_name(known or Document(job.document, "", (), job.size, added_at=time.time()), job)
         await revoke_erasure(library, document.id, (job.collection,))
@@ -75,14 +94,25 @@ async def retry(library: Library, job_id: str) -> Job:
     return job
 
 
-async def _look(library: Library, received: Received) -> None:
+async def _fetch_again(library: Library, job: Job, record: Record) -> Job:
+    await check_queue(library)
+    asked = Job("", name_address(job.url), 0, job.id, stage="fetching", url=job.url, root=WEB, path=job.url)
+    asked = asked.change(collection=job.collection, user=job.user, created_at=job.created_at)
+    await library.store.put_record(write_job(asked, record))
+    library.wake()
+    return asked
+
+
+async def look(library: Library, received: Received) -> None:
+    """Raise `ReadError` where it can be told at once that a file cannot be read."""
     try:
-        await library.ingester.reader.look(received.path)
+        await library.ingester.reader.look(received.path, received.name)
     except LimitFailure:
         return  # the job tells more about it
 
 
-async def _check_queue(library: Library) -> None:
+async def check_queue(library: Library) -> None:
+    """Raise `TooManyFiles` when as many wait as may."""
     limit = library.settings.max_queue
     if sum(not job.finished for job in await library.jobs.list()) >= limit:
         raise TooManyFiles(f"{limit} files wait already (MAX_QUEUE). Send it again when some are done.")
@@ -116,9 +146,13 @@ async def _place(library: Library, received: Received, known: Document | None, c
 
 
 def _give_name(document: Document, job: Job) -> Document:
-    """The document with its names in a job's collection restored; one among the uploads is the job's unless
-    there is one already."""
+    """The document with its names in a job's collection restored and the one that the job brings; one among the
+    uploads is the job's unless there is one already."""
     document = exclude(document, False, (job.collection,))
+    if not document.version:
+        document = replace(document, format=format_of(job.name))  # as far as its name tells
+    if job.root:
+        return replace(document, names=join_names(document.names, (job.place,)))
     if any(name.root == UPLOADS and name.collection == job.collection for name in document.names):
         return document
     # No two names have one place: the collection is part of it.

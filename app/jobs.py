@@ -1,4 +1,4 @@
-"""Jobs: the way of one uploaded file into the index, as the page sees it and as the books keep it."""
+"""Jobs: the way of one file or web page into the index, as the page sees it and as the books keep it."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from app.errors import NotFound
 from app.ids import make_id
-from database.documents import Document, Record
+from database.documents import WEB, Document, Name, Record
 from database.stores import Store
 
 KIND = "job"
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
-Stage = Literal["received", "text", "layout", "ready"]
+Stage = Literal["fetching", "received", "text", "layout", "ready"]
 FINAL = frozenset({"done", "failed", "cancelled"})
 SHOWN_S = 3600
 """Finished jobs are listed for so long, and can be asked for and tried again for KEPT_S."""
@@ -29,7 +29,7 @@ class Job:
     id: str = ""
     state: JobState = "queued"
     stage: Stage = "received"
-    """The last one that can be searched."""
+    """The last one that can be searched; before these a page is fetched, and has no document yet."""
     pages: tuple[int, int] = (0, 0)
     """Done and total; so for windows."""
     windows: tuple[int, int] = (0, 0)
@@ -46,8 +46,25 @@ class Job:
     """Of its document's name."""
     user: str = ""
     """Who sent it; empty where nobody logs in."""
+    url: str = ""
+    """The address that was asked for; empty for a file."""
+    root: str = ""
+    """Of the name that it gives its document, with `path`; empty for an uploaded file."""
+    path: str = ""
+    replaced: tuple[Name, ...] = ()
+    """Names that point to other bytes until this is done."""
     created_at: float = field(default_factory=time.time)
     updated_at: float = field(default_factory=time.time)
+
+    @property
+    def place(self) -> Name:
+        """The name that it gives its document, unless that is an uploaded file."""
+        return Name(self.root, self.path, collection=self.collection)
+
+    @property
+    def followed(self) -> bool:
+        """Whether it brings a file of a watched folder."""
+        return self.root not in ("", WEB)
 
     @property
     def finished(self) -> bool:
@@ -73,7 +90,7 @@ class Job:
 def describe_job(job: Job, waiting: str = "") -> dict[str, Any]:
     """A job on the wire; `waiting` says why a queued one has not begun."""
     described = asdict(job)
-    for name in ("new", "cancel"):
+    for name in ("new", "cancel", "root", "path", "replaced"):
         del described[name]
     for name in ("pages", "windows"):
         described[name] = dict(zip(("done", "total"), described[name], strict=True))
@@ -85,6 +102,7 @@ def read_job(record: Record) -> Job:
     values = dict(record.data)
     for name in ("pages", "windows", "notes"):
         values[name] = tuple(values[name])
+    values["replaced"] = tuple(Name(**name) for name in values.get("replaced", ()))
     return Job(**values)
 
 

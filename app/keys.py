@@ -8,6 +8,7 @@ from aiohttp import web
 from app.access.gate import Gate
 from app.access.principal import PRINCIPAL as PRINCIPAL
 from app.engine import Engine
+from app.following import Follower
 from app.images import PageImages
 from app.library import Library
 from app.llms.kept import Kept
@@ -21,6 +22,8 @@ SETTINGS = web.AppKey("settings", ServerSettings)
 ENGINE = web.AppKey("engine", Engine)
 LIBRARY = web.AppKey("library", Library)
 QUEUE = web.AppKey("queue", Queue)
+FOLLOWER: web.AppKey[Follower | None] = web.AppKey("follower", Follower)
+"""What follows PDF_DIR; None where nothing does."""
 EMBEDDING = web.AppKey("embedding", asyncio.Semaphore)
 """Held by who has a batch of texts embedded: such work is done in turn, so that questions do not wait for all of it."""
 UPLOADS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("uploads", set)

@@ -6,10 +6,14 @@ from collections.abc import Awaitable, Callable
 from app.engine import Engine
 from app.jobs import JobBook
 from app.settings import ServerSettings
+from database.documents import WEB
 from database.ingest import Ingester
+from database.lock import SharedLock
 
 UPLOADS = "uploads"
 """The root of uploaded files' names. No folder is called so: roots of folders are absolute paths."""
+OWN = frozenset({UPLOADS, WEB})
+"""Roots of what is only here: deleting it deletes it for good. Files in folders stay and are left out."""
 
 
 class Library:
@@ -21,6 +25,8 @@ class Library:
         self.jobs = JobBook(engine.store)
         self.changing = asyncio.Lock()
         """Held while records of documents are read and written by requests."""
+        self.lock = SharedLock(settings.data_dir)
+        """Held while documents are made or taken away by what is no request: no load runs then."""
         self.wake: Callable[[], None] = lambda: None
         """Tells the queue that there may be work."""
         self.stop_job: Callable[[str], Awaitable[bool]] = _cannot_stop

@@ -10,6 +10,7 @@ from typing import Any, assert_never
 
 from app.events import Check, Done, Event, Failed, Sources, Token
 from database.documents import Hit
+from database.formats import FORMATS
 
 
 def encode_line(data: dict[str, Any]) -> bytes:
@@ -93,6 +94,9 @@ def describe_hit(number: int, hit: Hit) -> dict[str, Any]:
         "document": hit.document.id,
         "name": hit.document.name,
         "title": hit.document.title,
+        "url": hit.document.url,
+        "format": hit.document.format,
+        "unit": FORMATS[hit.document.format].unit,
         "page": hit.chunk.page,
         "score": round(hit.score, 4),
         "text": hit.chunk.text,

@@ -21,7 +21,6 @@ from database.documents import Document, Record
 from database.errors import AcervoError, RecordConflict
 from database.index import describe_index
 from database.ingest import ERASURE, open_index
-from database.lock import load_lock
 from database.plan import UNFINISHED
 
 log = logging.getLogger(__name__)
@@ -39,16 +38,23 @@ class Queue:
 
     def __init__(self, library: Library, is_busy: Callable[[], bool]):
         self._library, self._store, self._is_busy = library, library.store, is_busy
-        self._data_dir = library.settings.data_dir
-        self._holder = f"{socket.gethostname()}:{self._data_dir}"
+        self._holder = f"{socket.gethostname()}:{library.settings.data_dir}"
         self._works: dict[str, Work] = {}
-        self._woken, self._noting = asyncio.Event(), asyncio.Lock()
+        self._woken, self._noting, self._behind = asyncio.Event(), asyncio.Lock(), False
         self.waiting = ""
         """Why no job is begun; empty when there is no reason."""
 
     def wake(self) -> None:
         """There may be work."""
         self._woken.set()
+
+    async def note_change(self) -> None:
+        """Documents came or went otherwise: have the index described anew."""
+        record = await self._store.read_index()
+        if record is not None:
+            await self._store.write_index(replace(record, settled=False))
+            self._behind = True
+            self.wake()
 
     async def stop_job(self, job_id: str) -> bool:
         """Cancel a job and wait for its end; False when it is not at work here."""
@@ -66,8 +72,9 @@ class Queue:
                 await self._library.open()
                 if first:
                     await self._take_up()
-                if first or await self._has_work():
-                    async with load_lock(self._data_dir, self._tell_waiting):
+                if first or self._behind or await self._has_work():
+                    self._behind = False
+                    async with self._library.lock.hold(self._tell_waiting):
                         self.waiting = ""
                         await self._work_through()
                 first, self.waiting = False, ""
@@ -154,7 +161,7 @@ class Queue:
         now = time.time()
         for record in await self._store.list_records(KIND):
             free = record.open and record.is_free(now, LEASE_S) and record.id not in tried
-            if free and read_job(record).stage == "received":
+            if free and read_job(record).stage in ("fetching", "received"):
                 with contextlib.suppress(RecordConflict):  # a worker was quicker
                     claimed = replace(record, holder=self._holder, lease_until=now + LEASE_S)
                     return await self._store.put_record(claimed)

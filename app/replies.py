@@ -10,6 +10,9 @@ from app.llms.states import ModelState, Offer
 from app.topics import Topic
 from database.documents import State
 
+DocumentFormat = Literal["pdf", "html", "markdown", "text", "docx", "pptx", "xlsx", "csv", "image"]
+PageUnit = Literal["page", "section", "slide", "sheet"]
+
 
 class Reply(BaseModel):
     """A JSON object with these fields and no others."""
@@ -31,7 +34,7 @@ class Refusal(Reply):
     """A file that is not taken, and why."""
 
     name: str
-    kind: Literal["too_large", "not_pdf", "empty", "encrypted", "damaged", "unreadable", "too_slow", "too_many"]
+    kind: Literal["too_large", "wrong_format", "empty", "encrypted", "damaged", "unreadable", "too_slow", "too_many"]
     error: str
 
 
@@ -57,6 +60,7 @@ class Ready(Reply):
     ready: bool
     store: Part | None = None
     embedder: Part | None = None
+    watch: Part | None = None
     models: list[ModelState] = []
 
 
@@ -91,7 +95,23 @@ class ListedDocument(Reply):
     reason: str
     notes: list[str]
     added_at: float
-    origin: Literal["upload", "folder"]
+    origin: Literal["upload", "folder", "web"]
+    url: str
+    format: DocumentFormat
+    unit: PageUnit
+
+
+class PageReply(Reply):
+    """The text of a page or of what counts as one; `marks` in UTF-16 units of it."""
+
+    document: str
+    name: str
+    format: DocumentFormat
+    unit: PageUnit
+    page: int
+    page_count: int
+    text: str
+    marks: list[list[int]]
 
 
 class Documents(Reply):
@@ -118,6 +138,7 @@ class ListedJob(Reply):
     id: str
     document: str
     name: str
+    url: str
     collection: str
     size: int
     state: JobState
@@ -171,6 +192,9 @@ class Source(Reply):
     document: str
     name: str
     title: str
+    url: str
+    format: DocumentFormat
+    unit: PageUnit
     page: int
     score: float
     text: str

@@ -72,7 +72,7 @@ class Splitter:
     def _take(self, raw: str) -> Sentence | None:
         """Cut `raw` off; the sentence in it, unless it is code, a heading or blank."""
         start, starts_line = self._offset, self._line_starts
-        self._offset += _utf16(raw)
+        self._offset += utf16(raw)
         self._line_starts = raw.endswith("\n")
         if starts_line and (self._blank_before or _NEW_BLOCK.match(raw)):
             self._block += 1
@@ -86,8 +86,8 @@ class Splitter:
         marker = _MARKER.match(raw).group() if starts_line else raw[: len(raw) - len(raw.lstrip())]  # type: ignore[union-attr]
         text = raw[len(marker) :]
         shown = _TRAILING.sub("", text).rstrip(" \t\n|")
-        start += _utf16(marker)
-        return Sentence(text, start, start + _utf16(shown), self._block) if shown else None
+        start += utf16(marker)
+        return Sentence(text, start, start + utf16(shown), self._block) if shown else None
 
 
 def _ends_sentence(rest: str, match: re.Match[str]) -> bool:
@@ -96,5 +96,6 @@ def _ends_sentence(rest: str, match: re.Match[str]) -> bool:
     return not (following.islower() or (stop and ends_abbreviated(rest[: match.start() + 1])))
 
 
-def _utf16(text: str) -> int:
+def utf16(text: str) -> int:
+    """How many UTF-16 units a text has: what browsers count in."""
     return len(text) + sum(c > "\uffff" for c in text)

@@ -16,6 +16,7 @@ MAX_PAGE = 2**31 - 1
 Seconds = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 """Since the epoch."""
 MAX_NAME = 200
+MAX_ADDRESS = 2000
 MAX_TOLD = 5
 """Wrong fields named in one message."""
 
@@ -78,6 +79,15 @@ class AskRequest(BaseModel):
     def turns(self) -> list[Message]:
         """The history as models take it: without empty turns, such as answers that failed."""
         return [{"role": turn.role, "content": turn.content} for turn in self.history if turn.content.strip()]
+
+
+class PageRequest(BaseModel):
+    """The body of `POST /documents` that asks for a web page."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    url: Annotated[StrictStr, Field(max_length=MAX_ADDRESS)]
+    collection: StrictStr = ""
 
 
 def parse_ask(body: bytes) -> AskRequest:

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from app.jobs import Job, read_job, write_job
 from app.library import Library
+from app.replacing import give_up, replace_others
+from app.webpages import fetch_page
 from database.build import Progress
 from database.documents import Document, Record
 from database.errors import AcervoError, ReadError, RecordConflict
@@ -41,7 +43,7 @@ class Work(Progress):
         self._library, self._record, self._is_busy, self._on_stage = library, record, is_busy, on_stage
         self._saving, self._ended, self._lost = asyncio.Lock(), asyncio.Event(), False
         self._task: asyncio.Task[Document | None] | None = None
-        self._job = read_job(record)
+        self._job, self._failure = read_job(record), ""
 
     async def run(self) -> None:
         """Bring the job to an end. Raises `AcervoError` for what is not the file's fault; the job is
@@ -96,11 +98,21 @@ class Work(Progress):
     async def _make(self) -> Document | None:
         """The finished document, or None when nobody wants it any more."""
         await self._save()
+        if self._job.stage == "fetching":
+            self._show(await fetch_page(self._library, self._job))
+            await self._save()
+        document = await self._read()
+        if document is not None and document.state == "ready" and self._job.replaced:
+            async with self._library.changing:
+                await replace_others(self._library, self._job)
+        return document
+
+    async def _read(self) -> Document | None:
         ingester, store = self._library.ingester, self._library.store
         document = await store.get_document(self._job.document)
         if document is None or not document.visible:
             return None
-        if document.state == "ready" and document.version == ingester.versions.contents:
+        if document.state == "ready" and document.version == ingester.versions.of(document).contents:
             return document  # a load was quicker
         try:
             if self._text_only:
@@ -108,9 +120,8 @@ class Work(Progress):
                 return document
             return await ingester.make_by_stages(document, self)
         except ReadError as error:
-            known = await store.get_document(document.id)
-            if known is not None and not known.whole:
-                await ingester.fail(known, str(error))
+            async with self._library.changing:
+                self._failure = await give_up(self._library, self._job, str(error))
             raise
 
     async def _end(self, task: "asyncio.Task[Document | None]") -> None:
@@ -125,7 +136,7 @@ class Work(Progress):
                 self._job.change(state="cancelled") if document is None else self._job.of(document).change(state="done")
             )
         elif isinstance(error, ReadError):
-            job = self._job.change(state="failed", kind=error.kind, error=str(error))
+            job = self._job.change(state="failed", kind=error.kind, error=self._failure or str(error))
         elif isinstance(error, AcervoError):
             job = self._job.change(state="queued")
         else:

@@ -92,8 +92,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 ENDINGS = frozenset(ending for known in FORMATS.values() for ending in known.endings)
 """Of files that a folder is searched for."""
 MEDIA_TYPES = frozenset(kind for known in FORMATS.values() for kind in known.media_types)
-KEPT_ENDINGS = frozenset({*_IMAGES, *(known.endings[0] for known in FORMATS.values())})
-"""Of originals in DATA_DIR."""
+KEPT_ENDINGS = tuple(dict.fromkeys([*(known.endings[0] for known in FORMATS.values()), *_IMAGES]))
+"""Of originals in DATA_DIR, that of PDFs first."""
 TEXTS = ("html", "markdown", "csv", "text")
 
 _MAGIC: Mapping[bytes, str] = {

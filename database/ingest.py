@@ -62,7 +62,7 @@ class Ingester:
 
     async def make_by_stages(self, document: Document, progress: Progress) -> Document:
         """Publish a document whose original is kept: text, layout, ready. Stages that it has are left out."""
-        original = self.originals.path(document.id)
+        original = await asyncio.to_thread(self.originals.path, document.id)
         await self.make_text(document, progress)
         draft, contents = await self._outline(document, original, progress)
         if document.state not in ("layout", "ready"):
@@ -75,7 +75,7 @@ class Ingester:
         """Publish the first stage of a document that has none yet."""
         if document.whole:
             return
-        original = self.originals.path(document.id)
+        original = await asyncio.to_thread(self.originals.path, document.id)
         reading = await self.reader.read_plain(original, document.id, lambda done, total: progress.pages(0, total))
         if reading is not None:
             await self._publish_text(document, _name(reading, document, original), progress)
@@ -121,7 +121,7 @@ class Ingester:
 
     async def _keep(self, document: Document, source: Path | None) -> Path:
         if source is None:
-            return self.originals.path(document.id)
+            return await asyncio.to_thread(self.originals.path, document.id)
         ending = await self.find_ending(source)
         return await asyncio.to_thread(self.originals.keep, source, document.id, ending)
 

@@ -92,7 +92,7 @@ class Loader:
         self._label = Labels(name for document in await self._store.list_documents() for name in document.names)
 
         async def make(document: Document) -> tuple[Document, Contents]:
-            kept = self._ingester.originals.path(document.id)
+            kept = await asyncio.to_thread(self._ingester.originals.path, document.id)
             return await self._build(Job(document, await asyncio.to_thread(find_source, document, kept)))
 
         with self._reporter.running():

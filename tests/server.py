@@ -24,7 +24,22 @@ from app.application import make_app
 from app.settings import ServerSettings
 from tests.library import QUESTION, Library, make_library
 
-SOURCE_FIELDS = {"n", "document", "name", "title", "page", "score", "text", "chunk_id", "boxes", "parts", "joined"}
+SOURCE_FIELDS = {
+    "n",
+    "document",
+    "name",
+    "title",
+    "format",
+    "unit",
+    "page",
+    "score",
+    "text",
+    "chunk_id",
+    "boxes",
+    "parts",
+    "joined",
+    "url",
+}
 USAGE_FIELDS = {
     "total_duration",
     "load_duration",

@@ -37,7 +37,7 @@ from tests.uploading import (
 LONG = 24
 """Pages of a document that keeps a job busy for some seconds."""
 JOB_FIELDS = {"document", "name", "size", "id", "state", "stage", "pages", "windows", "searchable", "duplicate",
-              "error", "kind", "notes", "created_at", "updated_at", "waiting", "collection", "user"}  # fmt: skip
+              "error", "kind", "notes", "created_at", "updated_at", "waiting", "collection", "user", "url"}  # fmt: skip
 
 ALONE = {"LLM": "extractive", "OLLAMA_HOST": NOBODY}
 

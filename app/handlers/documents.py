@@ -13,8 +13,10 @@ from aiohttp import hdrs, web
 from app.access.visible import visible_document, visible_documents
 from app.errors import BadRequest, NoSuchPart, NotFound
 from app.keys import ENGINE, IMAGES
-from app.library import UPLOADS
-from database.documents import Box, Document
+from app.library import OWN
+from app.pages import no_page
+from database.documents import WEB, Box, Document
+from database.formats import FORMATS, media_type_of
 
 DEFAULT_ZOOM = 1.5
 MAX_HIGHLIGHTED = 50
@@ -51,20 +53,31 @@ def describe(document: Document) -> dict[str, Any]:
         "reason": document.reason,
         "notes": list(document.notes),
         "added_at": document.added_at,
-        "origin": "upload" if all(name.root == UPLOADS for name in document.names) else "folder",
+        "origin": _name_origin(document),
+        "url": document.url,
+        "format": document.format,
+        "unit": FORMATS[document.format].unit,
     }
 
 
+def _name_origin(document: Document) -> str:
+    roots = {name.root for name in document.names}
+    if not roots <= OWN:
+        return "folder"
+    return "web" if WEB in roots else "upload"
+
+
 async def get_file(request: web.Request) -> web.StreamResponse:
-    """The original PDF, to be shown in the browser."""
+    """The original: PDFs and pictures to be shown in the browser, all else to be saved."""
     document = await visible_document(request, request.match_info["id"])
     original = await _find_original(request, document)
     _check_range(request, document.size)
     response = web.FileResponse(original)
-    response.content_type = "application/pdf"
+    response.content_type = media_type_of(original.suffix)
+    shown = "inline" if FORMATS[document.format].drawn else "attachment"
     # RFC 8187: a percent-encoded plain filename would be taken at its word by some browsers.
     name = quote(document.name, safe="", errors="replace")
-    response.headers[hdrs.CONTENT_DISPOSITION] = f"inline; filename*=UTF-8''{name}"
+    response.headers[hdrs.CONTENT_DISPOSITION] = f"{shown}; filename*=UTF-8''{name}"
     response.headers[hdrs.CACHE_CONTROL] = "private, no-cache"
     return response
 
@@ -74,7 +87,9 @@ async def get_page_image(request: web.Request) -> web.Response:
     document = await visible_document(request, request.match_info["id"])
     number = int(request.match_info["number"])
     if not 1 <= number <= document.page_count:
-        raise NotFound(f"{document.name} has {document.page_count} pages; there is no page {number}.")
+        raise no_page(document, number)
+    if not FORMATS[document.format].drawn:
+        raise NotFound(f"Of {document.name} there are no pictures; ask for its text without .png.")
     zoom = _read_zoom(request.query.get("zoom", ""))
     boxes = await _find_boxes(request, document, number)
     image = await request.app[IMAGES].draw(await _find_original(request, document), number, boxes, zoom)
@@ -103,14 +118,19 @@ def _read_zoom(text: str) -> float:
 
 
 async def _find_original(request: web.Request, document: Document) -> Path:
-    path = request.app[ENGINE].originals.path(document.id)
+    path = await asyncio.to_thread(request.app[ENGINE].originals.path, document.id)
     if not await asyncio.to_thread(path.is_file):
         raise NotFound(f"The original of {document.name} is not on this machine; load it again with `make load`.")
     return path
 
 
+def read_highlighted(request: web.Request) -> list[str]:
+    """The chunks that are to be marked."""
+    return [chunk_id for chunk_id in request.query.getall("highlight", [])[:MAX_HIGHLIGHTED] if chunk_id]
+
+
 async def _find_boxes(request: web.Request, document: Document, number: int) -> Sequence[Box]:
     """The rectangles of the chunks to highlight; none when the index has been made anew since."""
-    chunk_ids = [chunk_id for chunk_id in request.query.getall("highlight", [])[:MAX_HIGHLIGHTED] if chunk_id]
+    chunk_ids = read_highlighted(request)
     chunks = await request.app[ENGINE].store.get_chunks(chunk_ids) if chunk_ids else []
     return [box for c in chunks if (c.document_id, c.page) == (document.id, number) for box in c.boxes]

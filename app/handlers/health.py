@@ -6,7 +6,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from app.access.principal import get_principal
-from app.keys import ENGINE
+from app.keys import ENGINE, FOLLOWER
 
 
 async def get_health(request: web.Request) -> web.Response:
@@ -29,4 +29,6 @@ async def get_ready(request: web.Request) -> web.Response:
         "embedder": asdict(embedder),
         "models": [asdict(model) for model in models],
     }
+    if follower := request.app[FOLLOWER]:
+        body |= {"watch": asdict(follower.state)}
     return web.json_response(body, status=200 if ready else 503)

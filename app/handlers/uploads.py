@@ -7,24 +7,32 @@ from typing import Any
 from aiohttp import web
 
 from app import deletion
-from app.access.principal import get_principal
+from app.access.principal import Principal, get_principal
 from app.access.visible import narrow, sees
 from app.audit import audit
 from app.errors import BadRequest, Forbidden, TooManyFiles
+from app.handlers.bodies import read_body
 from app.handlers.documents import describe
 from app.intake import accept
 from app.jobs import Job, describe_job
 from app.keys import LIBRARY, METRICS, QUEUE, SETTINGS, UPLOADS
 from app.middlewares import retry_header
 from app.uploads import Arrival, Received, Receiver, Refused
+from app.webpages import accept_address
+from app.wire import PageRequest, parse_body
 from database.belonging import check_collection
 from database.documents import Document
 from database.errors import ReadError
 from database.ingest import unbroken
 
+JSON = "application/json"
+
 
 async def post_documents(request: web.Request) -> web.Response:
-    """202 with a job for each file that is taken; the status of the first refusal when none is."""
+    """202 with a job for each file that is taken, or for the web page that JSON asks for; the status of the first
+    refusal when none is."""
+    if request.content_type == JSON:
+        return await _post_page(request)
     running, limit = request.app[UPLOADS], request.app[SETTINGS].max_uploads
     if len(running) >= limit:
         return _refuse(TooManyFiles(f"{limit} uploads are running already (MAX_UPLOADS). Send it again in a moment."))
@@ -41,6 +49,24 @@ async def post_documents(request: web.Request) -> web.Response:
     finally:
         running.discard(task)
         await asyncio.to_thread(stack.close)
+
+
+async def _post_page(request: web.Request) -> web.Response:
+    asked = parse_body(PageRequest, await read_body(request), '{"url": "https://example.org/page"}')
+    collection, principal = check_collection(asked.collection), get_principal(request)
+    _check_sees(principal, collection)
+    await request.app[LIBRARY].open()
+
+    async def accept_page() -> Job:
+        job = await accept_address(request.app[LIBRARY], asked.url, collection, principal.name)
+        audit("upload", request, url=job.url, job=job.id, **_tell_collection(collection))
+        return job
+
+    try:
+        job = await unbroken(accept_page())
+    except ReadError as error:
+        return _refuse(error)
+    return web.json_response({"jobs": [describe_job(job, request.app[QUEUE].waiting)], "refused": []}, status=202)
 
 
 async def _answer(request: web.Request, arrival: Arrival) -> web.Response:
@@ -62,12 +88,21 @@ async def _answer(request: web.Request, arrival: Arrival) -> web.Response:
 
 async def _accept(request: web.Request, received: Received, collection: str) -> Job:
     principal = get_principal(request)
-    if not sees(principal, collection):
-        raise Forbidden(f"You have no access to the collection {collection!r}.")
+    _check_sees(principal, collection)
     job = await accept(request.app[LIBRARY], received, collection, principal.name)
-    told = {"collection": collection} if collection else {}
+    told = _tell_collection(collection)
     audit("upload", request, document=job.document, name=job.name, size=job.size, job=job.id, **told)
     return job
+
+
+def _check_sees(principal: Principal, collection: str) -> None:
+    """Raise `Forbidden` when a collection is none of theirs."""
+    if not sees(principal, collection):
+        raise Forbidden(f"You have no access to the collection {collection!r}.")
+
+
+def _tell_collection(collection: str) -> dict[str, str]:
+    return {"collection": collection} if collection else {}
 
 
 def _refuse(error: ReadError, **more: Any) -> web.Response:

@@ -1,9 +1,13 @@
 """Documents, and files on their way to be some."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
 
 from app import replies
 from app.operations.parts import BINARY, DOCUMENT_ID, FORM, JOB_ID, LINES, TEXT, Content, Operation, Parameter, Schema
+from app.wire import PageRequest
+from database.formats import KEPT_ENDINGS, media_type_of
 
 COLLECTIONS: Schema = {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 64}, "maxItems": 100}
 ID = Parameter("id", DOCUMENT_ID, "The SHA-256 of the document's bytes.")
@@ -21,7 +25,15 @@ FILES = {
     },
     "required": ["file"],
 }
-PDF = Content("The original.", media_type="application/pdf", schema=BINARY)
+
+
+def _describe_original() -> Content:
+    kinds = sorted({media_type_of(ending) for ending in KEPT_ENDINGS}, reverse=True)
+    described = [Content("The original, as what it is.", media_type=kind, schema=BINARY) for kind in kinds]
+    return reduce(lambda other, content: replace(content, other=other), described)
+
+
+ORIGINAL = _describe_original()
 
 
 DOCUMENTS: Sequence[Operation] = (
@@ -37,10 +49,15 @@ DOCUMENTS: Sequence[Operation] = (
     Operation(
         "post",
         "/documents",
-        "Load PDFs",
+        "Load documents",
         "Documents",
         {202: Content("A job for each file that is taken.", replies.Uploaded)},
-        Content("Every part with a file name is a file.", media_type=FORM, schema=FILES),
+        Content(
+            "Every part with a file name is a file; JSON asks for a web page.",
+            media_type=FORM,
+            schema=FILES,
+            other=Content("", PageRequest),
+        ),
         fails=(408, 413, 415, 422, 429, 503),
         problem=replies.UploadProblem,
     ),
@@ -65,11 +82,20 @@ DOCUMENTS: Sequence[Operation] = (
     Operation(
         "get",
         "/documents/{id}/file",
-        "The original PDF",
+        "The original",
         "Documents",
-        {200: PDF, 206: PDF},
+        {200: ORIGINAL, 206: ORIGINAL},
         parameters=(ID, RANGE),
         fails=(404, 416, 503),
+    ),
+    Operation(
+        "get",
+        "/documents/{id}/pages/{number}",
+        "The text of a page",
+        "Documents",
+        {200: Content("Markdown of a page, section, slide or part of a sheet.", replies.PageReply)},
+        parameters=(ID, PAGE, HIGHLIGHT),
+        fails=(404, 503),
     ),
     Operation(
         "get",
