@@ -44,7 +44,7 @@ def calls(fake: FakeOllama) -> list[str]:
 async def test_a_question_causes_the_calls_that_it_needs_and_no_others(fake: FakeOllama, home: Path) -> None:
     """No titles, tags or suggestions; a follow-up costs the one short call that completes it."""
     async with loaded(fake, home) as served:
-        await send(served, "GET", "/models")
+        await send(served, "GET", "/topics")  # embeds the headings it proposes, once for the documents there are
         for history, expected in (([], [EMBED, CHAT]), (FOLLOW_UP, [CHAT, EMBED, CHAT])):
             fake.requests.clear()
             check_shape(await ask(served, "E por quem?" if history else QUESTION, history=history))

@@ -11,6 +11,8 @@ from tests.e2e.conftest import OpenPage
 from tests.e2e.servers import Server, run_server
 from tests.e2e.test_asking import ask, wait_for_phase
 from tests.fakes.ollama import BGE_M3, FakeOllama
+from tests.fakes.openai import ANSWER, FakeOpenAI
+from tests.test_models_file import openai, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -133,8 +135,29 @@ async def test_a_missing_model_says_what_to_do(open_page: OpenPage, loaded: tupl
         assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 360
 
 
+async def test_models_of_the_file_are_offered_and_answer_in_place_of_others(
+    open_page: OpenPage, loaded: tuple[Path, Path], tmp_path: Path
+) -> None:
+    async with FakeOpenAI() as near, FakeOllama(load_error="no memory") as fake:
+        entries = openai("near", near.url), openai("far", "https://models.example/v1")
+        given = {"MODELS_FILE": str(write(tmp_path / "models.toml", *entries)), "FALLBACK": "near"}
+        async with run_server(*loaded, OLLAMA_HOST=fake.url, **given) as own:
+            page = await open_page(own.url)
+            turn = await ask(page)
+            await wait_for_phase(turn, "done")
+            await expect(turn.locator(".answer")).to_contain_text(ANSWER.split(" [")[0])
+            await expect(turn.locator(".foot")).to_contain_text("near · in place of llama3.1:8b · Stayed on this")
+            await turn.locator(".insight summary").click()
+            told = turn.locator(".seen dd", has_text="llama3.1:8b gave no answer: Ollama could not run")
+            await expect(told).to_contain_text("near at 127.0.0.1, on this machine")
+            await choose(page, "far")
+            await expect(page.get_by_role("dialog")).to_contain_text("Send to models.example?")
+
+
 async def test_the_arrow_keys_choose_a_model(open_page: OpenPage, choosy: Server) -> None:
     page = await open_page(choosy.url)
+    # Hidden, and so without focus, until the list has been read.
+    await expect(page.locator("#model")).to_have_text("llama3.1:8b")
     await page.locator("#model").focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("radio", name="llama3.1:8b")).to_be_focused()

@@ -68,6 +68,7 @@ const summary = record({
   citations: list(whole, 100),
   leftOut: whole,
   services: list(record({ name: text(200), host: text(400), local: flag }), 20),
+  fallback: perhaps(list(record({ model: text(200), reason: text(4000) }), 20), []),
   tokensPerSecond: number,
   passagesLeftOut: perhaps(list(record(passage), 100), []),
   tokensRead: perhaps(number, 0),

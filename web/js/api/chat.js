@@ -55,6 +55,7 @@ function summarise(part) {
     citations: part.citations ?? [],
     leftOut: part.left_out ?? 0,
     services: part.services ?? [],
+    fallback: part.fallback ?? [],
     tokensPerSecond: seconds > 0 && part.eval_count > 0 ? part.eval_count / seconds : 0,
     passagesLeftOut: part.passages_left_out ?? [],
     tokensRead: part.prompt_eval_count || part.prompt_tokens || 0,

@@ -189,6 +189,7 @@ export default {
   "answer.local": "Stayed on this machine",
   "answer.remote": "Sent to {services}",
   "answer.quoted": "Quoted from the documents without a language model",
+  "answer.instead": "in place of {models}",
   "answer.speed": "{speed} tokens/s",
   "answer.leftOut": {
     one: "{n} passage did not fit the model's window",
@@ -257,6 +258,7 @@ export default {
   "insight.rewritten.rule": "The question was completed from the conversation by rule.",
   "insight.unrewritten": "Ask again without completing",
   "insight.model": "Answered by",
+  "insight.passed": "{model} gave no answer: {reason}",
   "insight.local": "{name} at {host}, on this machine",
   "insight.remote": "{name} at {host}, not on this machine",
   "insight.prompt": "The model's window",

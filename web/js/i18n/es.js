@@ -191,6 +191,7 @@ export default {
   "answer.local": "No salió de esta máquina",
   "answer.remote": "Enviado a {services}",
   "answer.quoted": "Citado de los documentos, sin modelo de lenguaje",
+  "answer.instead": "en lugar de {models}",
   "answer.speed": "{speed} tokens/s",
   "answer.leftOut": {
     one: "{n} pasaje no cupo en la ventana del modelo",
@@ -259,6 +260,7 @@ export default {
   "insight.rewritten.rule": "La pregunta se completó por regla, a partir de la conversación.",
   "insight.unrewritten": "Preguntar de nuevo sin completar",
   "insight.model": "Quién respondió",
+  "insight.passed": "{model} no respondió: {reason}",
   "insight.local": "{name} en {host}, en esta máquina",
   "insight.remote": "{name} en {host}, fuera de esta máquina",
   "insight.prompt": "Ventana del modelo",

@@ -195,6 +195,7 @@ export default {
   "answer.local": "Resté sur cette machine",
   "answer.remote": "Envoyé à {services}",
   "answer.quoted": "Cité des documents, sans modèle de langage",
+  "answer.instead": "à la place de {models}",
   "answer.speed": "{speed} jetons/s",
   "answer.leftOut": {
     one: "{n} passage ne tenait pas dans la fenêtre du modèle",
@@ -263,6 +264,7 @@ export default {
   "insight.rewritten.rule": "La question a été complétée par règle, d’après la conversation.",
   "insight.unrewritten": "Redemander sans compléter",
   "insight.model": "Qui a répondu",
+  "insight.passed": "{model} n’a pas répondu : {reason}",
   "insight.local": "{name} sur {host}, cette machine",
   "insight.remote": "{name} sur {host}, hors de cette machine",
   "insight.prompt": "Fenêtre du modèle",

@@ -191,6 +191,7 @@ export default {
   "answer.local": "Ficou nesta máquina",
   "answer.remote": "Enviado a {services}",
   "answer.quoted": "Citado dos documentos, sem modelo de linguagem",
+  "answer.instead": "no lugar de {models}",
   "answer.speed": "{speed} tokens/s",
   "answer.leftOut": {
     one: "{n} trecho não coube na janela do modelo",
@@ -259,6 +260,7 @@ export default {
   "insight.rewritten.rule": "A pergunta foi completada por regra, a partir da conversa.",
   "insight.unrewritten": "Perguntar de novo sem completar",
   "insight.model": "Quem respondeu",
+  "insight.passed": "{model} não respondeu: {reason}",
   "insight.local": "{name} em {host}, nesta máquina",
   "insight.remote": "{name} em {host}, fora desta máquina",
   "insight.prompt": "Janela do modelo",

@@ -15,6 +15,7 @@ export function describeFoot(answer, question) {
   const quoted = summary.model === QUOTING;
   const parts = [
     quoted ? t("answer.quoted") : summary.model,
+    summary.fallback?.length > 0 && t("answer.instead", { models: summary.fallback.map((one) => one.model).join(", ") }),
     describePlace(summary.services, remote),
     !quoted && summary.tokensPerSecond > 0 && t("answer.speed", { speed: formatSpeed(summary.tokensPerSecond) }),
     summary.leftOut > 0 && t("answer.leftOut", { n: summary.leftOut }),

@@ -65,13 +65,14 @@ function describeQuery(page, turn) {
 }
 
 /** Who answered and every service that took part, each with its place. */
-function describeModel({ model, services }) {
+function describeModel({ model, services, fallback = [] }) {
   const places = services.map(({ name, host, local }) =>
     h("li", { class: local ? "" : "remote" }, t(local ? "insight.local" : "insight.remote", { name, host })),
   );
   const remote = services.some(({ local }) => !local);
   return [
     h("p", {}, model === QUOTING ? t("answer.quoted") : model),
+    ...fallback.map((passed) => h("p", { class: "aside" }, t("insight.passed", passed))),
     services.length > 0 && !remote && h("p", { class: "aside" }, t("answer.local")),
     h("ul", { class: "plain-list aside" }, places),
   ];
