@@ -17,7 +17,7 @@ from database.archive import ORIGINAL, Archive, ArchiveWriter, open_archive, req
 from database.errors import AcervoError, ArchiveError, SettingsError
 from database.files import Originals
 from database.settings import IndexSettings
-from database.stores.sqlite_migrations import require_known
+from database.stores.sqlite_migrations import migrate, require_known
 
 FORMAT, VERSION = "acervo-backup", 1
 INDEX = "index.sqlite"
@@ -130,13 +130,14 @@ def restore(settings: IndexSettings, path: Path, force: bool = False) -> Carried
 
 
 def _check_index(index: Path, path: Path) -> set[str]:
-    """The ids of the documents in an index that came from elsewhere. Raises `ArchiveError`."""
+    """The ids of the documents in an index that came from elsewhere, brought up to date. Raises `ArchiveError`."""
     try:
-        with closing(sqlite3.connect(index)) as db:
+        with closing(sqlite3.connect(index, isolation_level=None)) as db:
             db.execute("PRAGMA trusted_schema = OFF")
             require_known(db, index)
             if db.execute("PRAGMA quick_check").fetchone() != ("ok",):
                 raise ArchiveError(f"The index in {path} is damaged. Use another backup.")
+            migrate(db, index)  # before a running server sees it
             return set(_list_ids(db))
     except sqlite3.Error as error:
         raise ArchiveError(f"The index in {path} cannot be read: {error}. Use another backup.") from error

@@ -1,6 +1,7 @@
 """`--backup` and `--restore`: the same answers elsewhere, whatever is at work meanwhile; and hostile files."""
 
 import asyncio
+import gzip
 import hashlib
 import io
 import json
@@ -32,7 +33,9 @@ from database.stores.sqlite import SqliteStore
 from tests.library import HARVEST, HIDDEN, LIGHTHOUSE, QUESTION, Library
 from tests.loads import read_index
 from tests.server import ask, serve
+from tests.store_documents import ask as find
 from tests.store_documents import make_document, window_ids
+from tests.test_migrations import OLD
 
 
 def settings_of(data_dir: Path, **given: Any) -> IndexSettings:
@@ -329,6 +332,26 @@ def test_an_index_of_a_newer_version_is_refused(saved: Path, tmp_path: Path) -> 
     with pytest.raises(AcervoError, match="newer version of Acervo"):
         restore(settings_of(tmp_path / "new"), path)
     assert not (tmp_path / "new/index.sqlite").exists()
+
+
+async def test_an_index_of_an_older_version_is_restored_and_brought_up_to_date(saved: Path, tmp_path: Path) -> None:
+    """Also under a running server, which finds what it held at once."""
+    old, there = gzip.decompress(OLD.read_bytes()), settings_of(tmp_path / "new")
+    store = SqliteStore(there.data_dir / "index.sqlite")
+    await store.open()
+    await store.publish(*make_document("other", ["gato"]))
+    assert len((await store.search(find("gato"))).words) == 1
+
+    def older(members: dict[str, bytes]) -> None:
+        members["index.sqlite"] = old
+        resum(members)
+
+    path = await asyncio.to_thread(rewrite, saved, tmp_path / "older.zip", older)
+    told = await asyncio.to_thread(restore, there, path, force=True)
+    assert told.documents == 2
+    found = (await store.search(find("gato"))).words
+    assert {c.window_id for c in found} == {make_document("a", ["gato preto", "rato"])[1].windows[0].id}
+    await store.aclose()
 
 
 # The command line

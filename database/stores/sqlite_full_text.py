@@ -54,7 +54,8 @@ def _carry(db: sqlite3.Connection, prefix: str, document_id: str) -> None:
     """The terms of one document."""
     pages = [name for name in OF_PAGES if f"{prefix}{name}" in _list_full_text(db)]  # before 0.1 there were none
     joins = [f"LEFT JOIN {prefix}{name} {name} ON {name}.rowid = w.rowid" for name in (*OF_WINDOWS, *pages)]
-    columns = [f"{name}.terms" if name in (*OF_WINDOWS, *pages) else "NULL" for name in (*OF_WINDOWS, *OF_PAGES)]
+    columns = [f"CAST(coalesce({name}.terms, '') AS TEXT)" for name in OF_WINDOWS]
+    columns += [f"CAST({name}.terms AS TEXT)" if name in pages else "NULL" for name in OF_PAGES]
     rows = db.execute(
         f"SELECT w.rowid, w.id, w.page, {', '.join(columns)} FROM {prefix}windows w {' '.join(joins)} "
         "WHERE document_id = ? ORDER BY w.rowid",
