@@ -42,13 +42,8 @@ async def relaying(library: Library) -> AsyncIterator[tuple[Served, FakeOllama]]
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def model(relaying: tuple[Served, FakeOllama]) -> AsyncIterator[FakeOllama]:
-    fake = relaying[1]
-    before = dict(vars(fake.switches))
-    fake.requests.clear()
-    fake.prompts.clear()
-    fake.finished_streams = fake.cancelled_streams = 0
-    yield fake
-    vars(fake.switches).update(before)
+    with relaying[1].as_new() as fake:
+        yield fake
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,5 +1,6 @@
 """Events to what clients of OpenAI's interface read. Pure but for the clock and the id."""
 
+import base64
 import secrets
 import time
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from app.footnotes import make_footnotes
 from app.llms.states import Offer
 from app.ndjson import describe_checks, describe_done, describe_sources, encode_line
 from app.whole import Whole
+from database.documents import Vector
 
 Json = dict[str, Any]
 
@@ -90,6 +92,18 @@ def describe_models(offers: Sequence[Offer]) -> Json:
 def describe_model(name: str) -> Json:
     """One of them; nobody knows when it was made."""
     return {"id": name, "object": "model", "created": 0, "owned_by": "acervo"}
+
+
+def describe_vectors(vectors: Vector, tokens: int, model: str, as_text: bool) -> Json:
+    """The answer to `POST /v1/embeddings`; `as_text`: each vector as little-endian float32 in base64."""
+    told = [_encode_vector(vector) for vector in vectors] if as_text else vectors.tolist()
+    data = [{"object": "embedding", "index": n, "embedding": vector} for n, vector in enumerate(told)]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "data": data, "model": model, "usage": usage}
+
+
+def _encode_vector(vector: Vector) -> str:
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode()
 
 
 def _send(data: Json) -> bytes:

@@ -1,6 +1,7 @@
 """What the routes for OpenAI's and for Ollama's clients share: answering, models, embeddings."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -91,6 +92,12 @@ async def embed_texts(
                 done.append(await embedder.embed(batch))
             tokens += counts
     return Embedded(np.concatenate(done), tokens)
+
+
+async def reply_in_thread(make: Callable[[], dict[str, Any]]) -> web.Response:
+    """What `make` makes, as JSON, without holding others up: vectors are many numbers."""
+    body = await asyncio.to_thread(lambda: json.dumps(make()))
+    return web.Response(text=body, content_type="application/json")
 
 
 def _fit(embedder: Embedder, texts: Sequence[str], cut: bool) -> tuple[list[str], int]:

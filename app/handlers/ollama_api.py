@@ -8,7 +8,7 @@ from app.compat.names import OURS
 from app.compat.ollama_answers import API_VERSION, Parts, describe_model, describe_models
 from app.compat.ollama_requests import Chat, Embed, EmbedOne, Generate, Show
 from app.handlers.bodies import read_body
-from app.handlers.foreign import answer_asked, embed_texts, find_offer, wants_footnotes
+from app.handlers.foreign import answer_asked, embed_texts, find_offer, reply_in_thread, wants_footnotes
 from app.keys import ENGINE, SETTINGS
 from app.stream import Form
 from app.wire import parse_body
@@ -58,8 +58,9 @@ async def post_embed(request: web.Request) -> web.Response:
     started = time.perf_counter_ns()
     given = parse_body(Embed, await read_body(request), '{"model": "acervo", "input": ["a text"]}')
     found = await embed_texts(request, given.model, given.texts, given.truncate is not False, given.dimensions)
-    told = {"model": given.model, "embeddings": found.vectors.tolist(), "prompt_eval_count": found.tokens}
-    return web.json_response(told | {"total_duration": time.perf_counter_ns() - started, "load_duration": 0})
+    told = {"model": given.model, "prompt_eval_count": found.tokens, "load_duration": 0}
+    told |= {"total_duration": time.perf_counter_ns() - started}
+    return await reply_in_thread(lambda: told | {"embeddings": found.vectors.tolist()})
 
 
 async def post_embeddings(request: web.Request) -> web.Response:

@@ -1,14 +1,11 @@
 """`/v1/…`: what clients of OpenAI's interface find here."""
 
-import base64
-from typing import Any
-
 from aiohttp import web
 
-from app.compat.v1_answers import Completion, describe_model, describe_models
+from app.compat.v1_answers import Completion, describe_model, describe_models, describe_vectors
 from app.compat.v1_requests import ChatCompletion, Embeddings
 from app.handlers.bodies import read_body
-from app.handlers.foreign import answer_asked, embed_texts, find_offer, wants_footnotes
+from app.handlers.foreign import answer_asked, embed_texts, find_offer, reply_in_thread, wants_footnotes
 from app.keys import ENGINE
 from app.stream import EVENTS, Form
 from app.wire import parse_body
@@ -42,10 +39,5 @@ async def post_embeddings(request: web.Request) -> web.Response:
     """`POST /v1/embeddings`."""
     given = parse_body(Embeddings, await read_body(request), EMBED_EXAMPLE)
     found = await embed_texts(request, given.model, given.texts, False, given.dimensions)
-    data: list[dict[str, Any]] = []
-    for index, vector in enumerate(found.vectors):
-        as_text = given.encoding_format == "base64"
-        embedding = base64.b64encode(vector.astype("<f4").tobytes()).decode() if as_text else vector.tolist()
-        data.append({"object": "embedding", "index": index, "embedding": embedding})
-    usage = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
-    return web.json_response({"object": "list", "data": data, "model": given.model, "usage": usage})
+    as_text = given.encoding_format == "base64"
+    return await reply_in_thread(lambda: describe_vectors(found.vectors, found.tokens, given.model, as_text))

@@ -8,7 +8,8 @@ import argparse
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Self
@@ -107,6 +108,16 @@ class FakeOllama:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    @contextmanager
+    def as_new(self) -> Iterator[Self]:
+        """With counters as new in the block, and after it with the switches of before."""
+        before = dict(vars(self.switches))
+        self.requests.clear()
+        self.prompts.clear()
+        self.finished_streams = self.cancelled_streams = 0
+        yield self
+        vars(self.switches).update(before)
 
     async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 20) -> None:
         """Return when `condition(fake)` holds; `TimeoutError` otherwise."""
