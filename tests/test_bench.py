@@ -7,7 +7,7 @@ import pytest
 from database.settings import ROOT
 from tests.bench.crowd import Step
 from tests.bench.document import BEGIN, END, replace_section, write_results
-from tests.bench.holding import find_held
+from tests.bench.holding import find_held, pick_best
 from tests.bench.kept import Kept, Result
 from tests.bench.measures import Measure, alternate, fit_exponent, left_out, round_off
 from tests.bench.paced import MODULUS, read_stamps, spell
@@ -105,3 +105,6 @@ def test_streams_are_held_while_all_flow_and_are_in_time() -> None:
     assert find_held([step(100, 100, 5), step(250, 250, 99), step(500, 500, 101)]) == 250
     assert find_held([step(100, 100, 5), step(250, 240, 5)]) == 100
     assert find_held([step(1, 1, 500)]) == 0
+    attempts = [step(1, 1, 5), step(100, 100, 300), step(100, 100, 20), step(250, 250, 400)]
+    assert find_held(attempts) == 100
+    assert pick_best(attempts)[100].late_ms == 20

@@ -21,6 +21,8 @@ from tests.bench.runs import cpu_s
 
 SETTLE_S, HOLD_S = 2.0, 8.0
 OPEN_TIMEOUT_S = 180.0
+ATTEMPTS = 3
+"""At each step: what else the machine does may disturb one."""
 AT_ONCE = 8
 """Questions that are asked and have no token yet."""
 
@@ -114,12 +116,15 @@ class Crowd:
 
 
 async def main(url: str, body: str, pid: int, steps: Sequence[int], limit_ms: float) -> None:
-    """Measure steps until one is past the limit."""
+    """Measure steps until one is past the limit however often it is tried."""
     async with Crowd(url, body, psutil.Process(pid)) as crowd:
         for streams in steps:
-            step = await crowd.measure(streams)
-            print(json.dumps(asdict(step)), flush=True)
-            if step.late_ms > limit_ms or step.flowing < streams:
+            for _ in range(ATTEMPTS):
+                step = await crowd.measure(streams)
+                print(json.dumps(asdict(step)), flush=True)
+                if in_time := step.late_ms <= limit_ms and step.flowing >= streams:
+                    break
+            if not in_time:
                 break
 
 
