@@ -63,6 +63,9 @@ async def test_lists_what_is_visible_by_name(served: Served, library: Library) -
         "notes": [],
         "added_at": 1700000000.0,
         "origin": "folder",
+        "url": "",
+        "format": "pdf",
+        "unit": "page",
         "collection": "",
     }
     assert (broken["state"], broken["reason"], broken["pages"]) == ("failed", "Not a PDF.", 0)
@@ -128,7 +131,7 @@ class TestPageImage:
 
     async def test_is_drawn_once(self, served: Served, library: Library, farol: str) -> None:
         first = await get(served, f"{farol}/pages/1.png?zoom=1.25")
-        original = Originals(library.data_dir / "files").path(library.documents[LIGHTHOUSE].id)
+        original = Originals(library.data_dir / "files").place(library.documents[LIGHTHOUSE].id)
         pdf = await asyncio.to_thread(original.read_bytes)
         await asyncio.to_thread(original.write_bytes, b"Nothing can be drawn from this.")
         try:
@@ -176,7 +179,7 @@ class TestWhatIsNotThere:
         data = b"This is not a PDF at all."
         broken = replace(library.documents[LIGHTHOUSE], id=hashlib.sha256(data).hexdigest())
         await _store_alone(tmp_path, [broken])
-        path = Originals(tmp_path / "files").path(broken.id)
+        path = Originals(tmp_path / "files").place(broken.id)
         await asyncio.to_thread(path.parent.mkdir, parents=True)
         await asyncio.to_thread(path.write_bytes, data)
         async with serve(tmp_path, embedder="ollama:none") as served:

@@ -12,6 +12,8 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _DECLARED = re.compile(rb"""<(?:meta|\?xml)[^>]{0,500}?(?:charset|encoding)\s*=\s*["']?\s*([\w-]{1,40})""", re.I)
 DECLARED_BYTES = 4096
 GUESS_BYTES = 1 << 18
+MAX_RUN = 3
+"""Letters with accents that follow each other: "ção" has two, other scripts have whole words."""
 WESTERN = "cp1252"
 """What most text of Western Europe is that is not UTF-8. Windows' own, which holds all of ISO 8859-1's letters."""
 
@@ -66,7 +68,7 @@ def _is_western(data: bytes) -> bool:
     """Whether the bytes beyond ASCII are nearly all accented letters and quotes between ASCII letters: too few of
     them to guess from in a short text, but hardly anything else."""
     high = re.findall(rb"[\x80-\xff]+", data[:GUESS_BYTES])
-    known = sum(len(run) == 1 and run[0] in _WESTERN_LETTERS for run in high)
+    known = sum(len(run) <= MAX_RUN and _WESTERN_LETTERS.issuperset(run) for run in high)
     return known >= 0.9 * len(high)
 
 

@@ -32,7 +32,7 @@ def read_html(text: str, limits: Limits) -> Sections:
     whole = parse_html(text)
     title = " ".join((whole.findtext(".//title") or "").split())
     pieces = list(find_pieces(whole))
-    main = _extract_main(text)
+    main = _extract_main(whole)
     if main is not None:
         found = list(find_pieces(main))
         size, all_of_it = (sum(len(piece.text) for piece in each) for each in (found, pieces))
@@ -53,13 +53,17 @@ def parse_html(text: str) -> Any:
     return root
 
 
-def _extract_main(text: str) -> Any:
-    """The tree of the main content, or None when there is none."""
+def _extract_main(whole: Any) -> Any:
+    """The tree of the main content, or None when there is none; `whole` is used up."""
     trafilatura: Any = importlib.import_module("trafilatura")
     etree: Any = importlib.import_module("lxml.etree")
+    for cell in whole.iter("td", "th"):
+        for name in ("colspan", "rowspan"):
+            if len(cell.get(name, "")) > 1:
+                del cell.attrib[name]  # made to hurt, or by mistake: the extractor would fill in every cell
     try:
         found = trafilatura.extract(
-            text,
+            whole,
             output_format="html",
             include_comments=False,
             include_tables=True,
