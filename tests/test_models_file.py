@@ -1,6 +1,7 @@
 """MODELS_FILE: what it may say, what is told of what it may not, and its models in the switch and in answers."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from app.llms import Sampling
 from app.settings import ServerSettings
 from database.errors import SettingsError
+from database.settings import ROOT
 from tests.fakes.gemini import FakeGemini
 from tests.fakes.ollama import ANSWER as OLLAMA_ANSWER
 from tests.fakes.ollama import FakeOllama
@@ -203,3 +205,12 @@ async def test_an_entry_that_is_away_is_told(library: Library, tmp_path: Path) -
         ready = await send(served, "GET", "/ready")
         assert ready.status == 503 and "Start that server" in ready.body.decode()
         assert "Start that server" in (await ask(served)).lines[-1]["error"]
+
+
+def test_the_examples_can_be_used_as_they_are(tmp_path: Path) -> None:
+    examples = ServerSettings.load(models_file="examples/models.toml", llm="qwen").models_file
+    assert {entry.provider for entry in examples.entries} == {"openai", "ollama", "gemini"}
+    assert [one.name for one in examples.entries if one.provider == "openai" and one.is_local] == ["qwen", "gemma"]
+    for block in re.findall(r"```toml\n(.*?)```", (ROOT / "docs/models.md").read_text("utf-8"), re.DOTALL):
+        (tmp_path / "models.toml").write_text(block)
+        assert ServerSettings.load(models_file=tmp_path / "models.toml").models_file.entries
