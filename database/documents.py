@@ -138,7 +138,8 @@ class Document:
     @property
     def url(self) -> str:
         """The address that it was loaded from, or empty."""
-        return next((n.path for n in self.names if n.root == WEB and not n.excluded), "")
+        shown = (n.path for n in self.names if n.root == WEB and not n.excluded)
+        return next((path for path in shown if path.startswith(("http://", "https://"))), "")
 
     @property
     def collection(self) -> str:

@@ -193,13 +193,19 @@ PRIVATE = [
 ]
 
 
+NOT_CANONICAL = {"127.0.0.1.", "127.1", "0", "2130706433", "017700000001", "0177.0.0.1", "127.000.000.001"}
+"""Refused as what they are spelled like, before anybody is asked where they lead."""
+
+
 class TestRefused:
     @pytest.mark.parametrize("host", PRIVATE)
     async def test_hosts_that_are_not_public(self, site: Site, tmp_path: Path, host: str) -> None:
         """However they are written: nothing is connected to. Some resolvers do not know all of the names."""
         kinds = (WrongAddress, Unreachable) if host[-1] == "." or "local" in host else WrongAddress
-        with pytest.raises(kinds):
+        with pytest.raises(kinds) as raised:
             await fetch(site, f"http://{host}:{site.port}/a.pdf", folder=tmp_path, url_allow="", url_timeout_s=5)
+        if isinstance(raised.value, WrongAddress) and "%" not in host and host not in NOT_CANONICAL:
+            assert "not on the public internet" in str(raised.value)
         assert site.requests == []
 
     @pytest.mark.parametrize("host", [host for host in PRIVATE if host[0].isascii()])
@@ -209,6 +215,12 @@ class TestRefused:
             with pytest.raises(ReadError):
                 await fetch(door, "/in", folder=tmp_path, url_allow="127.0.0.2", url_timeout_s=5)
             assert door.paths == ["/in"] and site.requests == []
+
+    @pytest.mark.parametrize("to", ["http://a:b@127.0.0.1:{}/a.pdf", "file:///etc/passwd", "//a@127.0.0.1:{}/a.pdf"])
+    async def test_redirects_that_would_log_in_or_open_files(self, site: Site, tmp_path: Path, to: str) -> None:
+        site.pages["/in"] = redirect(to.format(site.port))
+        await refuse(site, "/in", WrongAddress, folder=tmp_path)
+        assert site.paths == ["/in"]
 
     @pytest.mark.parametrize(
         "addresses",
