@@ -26,6 +26,7 @@ class Moody:
     model, generative, num_ctx = "moody", True, 4096
     service = Service("moody", "", local=True)
     error: ModelError | None = None
+    late_error: ModelError | None = None
     check_error: ModelError | None = None
     check_s = 0.0
     asked = checked = 0
@@ -50,6 +51,8 @@ class Moody:
         await self.gate.wait()
         yield Token("a")
         await asyncio.sleep(0)
+        if self.late_error:
+            raise self.late_error
         yield Usage()
 
     async def aclose(self) -> None:
@@ -145,6 +148,12 @@ async def test_what_one_question_did_wrong_tells_nothing_of_the_model(guarded: G
     moody.error = ModelRefused("too long")
     await fail(guarded, 10)
     assert moody.asked == 10
+
+
+async def test_what_breaks_off_midway_is_not_dead(guarded: Guarded, moody: Moody) -> None:
+    moody.late_error = ModelError("x")
+    await fail(guarded, 5)
+    assert moody.asked == 5
 
 
 async def test_an_answer_that_is_left_counts_neither_way(guarded: Guarded, moody: Moody) -> None:

@@ -139,7 +139,7 @@ async def test_the_model_sees_numbered_sources_and_the_history(chatting: Served,
     [body] = [body for path, body in model.requests if path == "/api/chat"]
     assert body["options"]["num_ctx"] == 8192 and body["stream"] is True
     system, *turns, asked = body["messages"]
-    assert system["role"] == "system" and "Portuguese" in system["content"]
+    assert system["role"] == "system" and "em português" in system["content"]
     assert turns == history
     for source in answer.lines[0]["sources"]:
         assert f'<source n="{source["n"]}" document="{source["name"]}" page="{source["page"]}"' in asked["content"]

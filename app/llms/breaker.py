@@ -1,4 +1,4 @@
-"""A circuit breaker for each model: one that fails again and again is left alone for a while.
+"""A circuit breaker for each model: one that begins no answer again and again is left alone for a while.
 
 Michael Nygard, "Release It!"; https://martinfowler.com/bliki/CircuitBreaker.html. Closed, it counts failures in
 a row; open, nothing is asked; once it has rested, the service is looked at while nobody waits for it, and
@@ -97,16 +97,18 @@ class Guarded(Around):
             raise ModelResting(reason)
         if not self._breaker.admit():
             raise ModelResting(f"{self._why} Another question is trying whether it works again.")
+        begun = False
         try:
             async with aclosing(self.inner.stream(request)) as parts:
                 async for part in parts:
+                    begun = True
                     self._breaker.leave()
                     yield part
             self._breaker.succeed()
-        except ModelRefused:
-            raise
         except ModelError as error:
-            self._note(error)
+            # What breaks off midway is not dead, and what one question did wrong is no failure.
+            if not begun and not isinstance(error, ModelRefused):
+                self._note(error)
             raise
         finally:
             self._breaker.leave()
