@@ -11,8 +11,8 @@ from database.stores import Generation, Store
 
 SCHEMA = 2
 """Changes when the stores' layout changes, or what they hold of a page. 2: pages are found as a whole."""
-HEAVY_WINDOWS = 5000
-"""Windows are not searched for terms that more of them have: at 100,000 windows those are terms of every
+HEAVY_WINDOWS = 20_000
+"""Windows are not searched for terms that more of them have: at 400,000 windows those are terms of every
 twentieth. Whole pages, which are few, still are; docs/retrieval.md says what it costs."""
 SAMPLE = 5000
 """Windows looked at to find the common terms."""

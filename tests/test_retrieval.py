@@ -199,7 +199,7 @@ async def test_common_terms_are_not_searched(retriever: Retriever, empty: Sqlite
     assert FAROL[0] in [hit.chunk.text for hit in hits if hit.parts.get("words") == 1]
 
 
-@pytest.mark.parametrize(("windows", "heavy"), [(300, False), (60_000, False), (90_000, True)])
+@pytest.mark.parametrize(("windows", "heavy"), [(300, False), (240_000, False), (360_000, True)])
 async def test_large_indexes_have_heavy_terms(
     empty: SqliteStore, embedder: MiniLMEmbedder, windows: int, heavy: bool
 ) -> None:
