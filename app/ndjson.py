@@ -109,7 +109,7 @@ def describe_hit(number: int, hit: Hit) -> dict[str, Any]:
 
 def _describe_left_out(hit: Hit) -> dict[str, Any]:
     described = describe_hit(0, hit)
-    return {name: described[name] for name in ("document", "name", "page", "score", "chunk_id")}
+    return {name: described[name] for name in ("document", "name", "unit", "page", "score", "chunk_id")}
 
 
 def describe_done(event: Done) -> dict[str, Any]:

@@ -207,6 +207,7 @@ class Source(Reply):
 class LeftOut(Reply):
     document: str
     name: str
+    unit: PageUnit
     page: int
     score: float
     chunk_id: str

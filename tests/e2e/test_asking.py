@@ -82,7 +82,7 @@ async def test_sources_lead_to_their_page(open_page: OpenPage, server: Server, o
 
     await panel.get_by_role("button", name="Next source").click()
     await expect(panel.locator(".position")).to_contain_text("2 of")
-    opened = await panel.get_by_role("link", name="Open the PDF").get_attribute("href")
+    opened = await panel.get_by_role("link", name="Open the original").get_attribute("href")
     assert opened is not None
     assert "#page=" in opened
     document = await page.request.get(f"{server.url}{opened}")

@@ -180,7 +180,7 @@ async def test_the_panel_by_its_keys(open_page: OpenPage, server: Server, ollama
         await page.keyboard.press(key)
     assert (await found.value).status == 200
     await expect(panel.locator(".pager .page")).to_have_text(f"page {number + step} of 6")
-    link = panel.get_by_role("link", name="Open the PDF")
+    link = panel.get_by_role("link", name="Open the original")
     await expect(link).to_have_attribute("href", f"{await read_path(link)}#page={number + step}")
     await panel.get_by_role("button", name="Back to the passage").click()
     await expect(panel.locator(".pager .page")).to_have_text(f"page {number} of 6")

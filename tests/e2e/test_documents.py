@@ -14,6 +14,8 @@ from tests.e2e.servers import Server, load_documents, run_server
 from tests.e2e.test_asking import ask, wait_for_phase
 from tests.e2e.test_looks import find_overflow
 from tests.fakes.ollama import FakeOllama
+from tests.fakes.site import Page as SitePage
+from tests.fakes.site import Site
 from tests.pdfs import make_encrypted, make_pdf
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -34,7 +36,7 @@ async def shelf(tmp_path_factory: pytest.TempPathFactory, fake_ollama: FakeOllam
     (base / "pdf" / "guia-do-acervo.pdf").write_bytes((ROOT / "pdf" / "guia-do-acervo.pdf").read_bytes())
     make_pdf(base / "pdf" / "apples.pdf", [HARVEST.format(n=95)], title="The apples of Serra")
     await load_documents(base / "data", base / "pdf")
-    limits = {"MAX_FILE_MB": str(MAX_FILE_MB), "OLLAMA_HOST": fake_ollama.url}
+    limits = {"MAX_FILE_MB": str(MAX_FILE_MB), "OLLAMA_HOST": fake_ollama.url, "URL_ALLOW": "127.0.0.1"}
     async with run_server(base / "data", base / "pdf", **limits) as running:
         yield running
 
@@ -52,7 +54,7 @@ async def open_drawer(page: Page) -> Locator:
 
 async def pick(page: Page, files: Sequence[Path] | Sequence[FilePayload]) -> None:
     async with page.expect_file_chooser() as chooser:
-        await page.get_by_role("button", name="Add PDFs").last.click()
+        await page.get_by_role("button", name="Add documents").last.click()
     await (await chooser.value).set_files(files)
 
 
@@ -74,12 +76,48 @@ async def drag(page: Page, kind: str, **data: object) -> None:
     await session.detach()
 
 
+async def test_a_web_page_is_added_by_its_address(
+    open_page: OpenPage, shelf: Server, ollama: FakeOllama, tmp_path: Path
+) -> None:
+    pears = make_pdf(tmp_path / "pears.pdf", ["Pears\n\nThe monks of Aldeia dried 4321 pears in the winter of 1788."])
+    async with Site() as site:
+        site.pages["/pears.pdf"] = SitePage(pears.read_bytes())
+        url = f"{site.url}/pears.pdf"
+        page = await open_page(shelf.url, allow_errors=True)
+        await open_drawer(page)
+        field = page.get_by_role("textbox", name="Add a web page")
+        await field.fill(url)
+        await field.press("Enter")
+        await expect(field).to_have_value("")
+        await expect(transfer(page, url)).to_have_attribute("data-phase", "done", timeout=READY_MS)
+        await check_link(entry(page, "pears.pdf").get_by_role("link", name=url), url)
+        turn = await ask(page, "How many pears did the monks of Aldeia dry?")
+        await wait_for_phase(turn, "done")
+        source = turn.locator(".source", has_text="pears.pdf").first
+        await source.click()
+        await check_link(page.locator(".panel").get_by_role("link", name=url), url)
+        assert site.paths == ["/pears.pdf"], "the browser has fetched it"
+    await page.locator("#show-documents").click()
+    await field.fill("http://127.0.0.2/")
+    await page.get_by_role("button", name="Add a web page").click()
+    row = transfer(page, "http://127.0.0.2/")
+    await expect(row).to_contain_text("This address gave nothing")
+    await expect(row).to_contain_text("URL_ALLOW")
+    await expect(row.get_by_role("button", name="again")).to_have_count(0)
+
+
+async def check_link(link: Locator, url: str) -> None:
+    """A link that leads there and tells nothing about where it stood."""
+    await expect(link).to_have_attribute("href", url)
+    await expect(link).to_have_attribute("rel", "noopener noreferrer")
+
+
 async def test_a_dropped_folder_can_be_asked_before_it_is_ready(
     open_page: OpenPage, shelf: Server, ollama: FakeOllama, tmp_path: Path
 ) -> None:
     (tmp_path / "years" / "inner").mkdir(parents=True)
     make_long(tmp_path / "years" / "inner" / "harvest é.pdf", "Quinces.")
-    (tmp_path / "years" / "notes.txt").write_text("no PDF")
+    (tmp_path / "years" / "notes.xyz").write_text("no PDF")
     files = [str(tmp_path / "years")]
     page = await open_page(shelf.url)
     overlay = page.locator(".drop")
@@ -125,12 +163,11 @@ async def test_each_file_that_is_refused_is_told_why(open_page: OpenPage, shelf:
     page = await open_page(shelf.url, allow_errors=True)
     await open_drawer(page)
     large = b"%PDF-1.7\n" + b"%" * (MAX_FILE_MB << 20)
-    # One that the page cannot foresee: beyond its first bytes nothing is a PDF.
     payloads: list[FilePayload] = [
         {"name": name, "mimeType": "application/pdf", "buffer": content}
         for name, content in {
             "known.pdf": (ROOT / "pdf" / "guia-do-acervo.pdf").read_bytes(),
-            "words.pdf": b"These are words.",
+            "words.pdf": b"These are no words.\0",
             "empty.pdf": b"",
             "large.pdf": large,
             "locked.pdf": make_encrypted(tmp_path / "locked.pdf", user="secret").read_bytes(),
@@ -140,7 +177,7 @@ async def test_each_file_that_is_refused_is_told_why(open_page: OpenPage, shelf:
     await pick(page, payloads)
     said = {
         "known.pdf": "It is here already",
-        "words.pdf": "Not a PDF",
+        "words.pdf": "Not a kind",
         "empty.pdf": "The file is empty",
         "large.pdf": "Larger than this server takes",
         "locked.pdf": "Protected by a password",
@@ -281,14 +318,14 @@ async def test_a_model_that_fails_is_told_from_a_server_that_fails(
 
 
 async def test_documents_on_a_phone(open_page: OpenPage, shelf: Server) -> None:
-    page = await open_page(shelf.url, viewport={"width": 360, "height": 740})
+    page = await open_page(shelf.url, allow_errors=True, viewport={"width": 360, "height": 740})
     drawer = await open_drawer(page)
     box = await drawer.bounding_box()
     assert box is not None
     assert (box["x"], box["width"], box["height"]) == (0, 360, 740)
     name = f"{'a_very_long_name_' * 8}.pdf"
-    await pick(page, [{"name": name, "mimeType": "application/pdf", "buffer": b"words"}])
-    await expect(transfer(page, name)).to_contain_text("Not a PDF")
+    await pick(page, [{"name": name, "mimeType": "application/pdf", "buffer": b"words\0"}])
+    await expect(transfer(page, name)).to_contain_text("Not a kind")
     await drawer.get_by_role("checkbox").first.check()
     await page.get_by_role("button", name="Delete “guia-do-acervo.pdf”").click()
     await expect(page.locator(".toast")).to_be_visible()
@@ -310,7 +347,7 @@ async def test_the_first_document_and_a_server_that_goes_away(
         await expect(page.get_by_role("heading", level=2)).to_have_text("No documents yet")
         await wait_for_phase(turn := await ask(page, "What is there?"), "done")
         await expect(turn.locator(".notice")).to_contain_text("There are no documents to answer from yet")
-        await expect(turn.get_by_role("button", name="Add PDFs")).to_be_visible()
+        await expect(turn.get_by_role("button", name="Add documents")).to_be_visible()
         await page.get_by_role("button", name="New conversation").click()
         first = make_pdf(tmp_path / "first.pdf", [HARVEST.format(n=1)], title="The apples of Serra")
         await pick(page, [first])

@@ -78,7 +78,7 @@ async def test_an_empty_collection_says_how_to_fill_it(open_page: OpenPage, tmp_
     async with run_server(tmp_path / "data", tmp_path / "none", OLLAMA_HOST="http://127.0.0.1:9") as own:
         page = await open_page(own.url)
         await expect(page.get_by_role("heading", level=2)).to_have_text("No documents yet")
-        await expect(page.locator(".empty").get_by_role("button", name="Add PDFs")).to_be_visible()
+        await expect(page.locator(".empty").get_by_role("button", name="Add documents")).to_be_visible()
         await expect(page.locator(".empty code")).to_have_text("make load")
 
 

@@ -11,7 +11,7 @@ export function createAdding(store, onDocuments) {
   return {
     /** Resolves to the service of `api/transfers.js`. */
     load,
-    /** Add these files and show how that goes; `leftOut` files beside them are no PDFs. */
+    /** Add these files and show how that goes; `leftOut` files beside them are no documents. */
     async add(files, leftOut = 0) {
       store.leftOut.value = leftOut;
       store.documentsOpen.value = true;

@@ -1,5 +1,6 @@
 /** Conversations as files: Markdown to read, JSON to keep and to bring back. Pure; text in, text out. */
 
+import { placeOf } from "./place.js";
 import { findCited } from "./render/citations.js";
 import { checkFile } from "./shapes.js";
 import { makeTitle } from "./titles.js";
@@ -53,7 +54,7 @@ function writeSources({ sources, summary, text }, t) {
   const numbers = summary?.citations ?? findCited(text, sources.length);
   const cited = sources.filter(({ n }) => numbers.includes(n));
   if (cited.length === 0) return [];
-  const lines = cited.map(({ n, name, page }) => `- [${n}] ${escape(name)}, ${t("sources.page", { page })}`);
+  const lines = cited.map((source) => `- [${source.n}] ${escape(source.name)}, ${placeOf(source, t)}`);
   return [`**${t("sources.cited")}**`, lines.join("\n")];
 }
 

@@ -50,6 +50,7 @@ const passage = {
   document: id,
   name: text(1000),
   page: whole,
+  unit: perhaps(text(20), "page"),
   score: perhaps(number),
   chunk_id: perhaps(text(200), ""),
 };
@@ -57,6 +58,7 @@ const source = record({
   n: whole,
   ...passage,
   title: perhaps(text(2000), ""),
+  url: perhaps(text(2000), ""),
   text: text(),
   boxes: perhaps(list(list(number, 4), 1000), []),
   joined: perhaps(list(text(200), 100), []),

@@ -63,7 +63,7 @@ export function createStore() {
     into: signal(""),
     /** Files that are being added, as `transfers.js` describes them. */
     transfers: signal([]),
-    /** How many of the files that were dropped last were left out, because they are no PDFs. */
+    /** How many of the files that were dropped last were left out, because they are no documents. */
     leftOut: signal(0),
     /** Documents that can still be brought back: {document, chosen, until: milliseconds, failed}. */
     deleted: signal([]),
@@ -134,13 +134,13 @@ export function isOver(answer) {
   return answer.phase !== "waiting" && answer.phase !== "streaming";
 }
 
-/** Whether the title says more than the file's name: not when they differ in case, `_`, `-` or `.pdf` alone. */
+/** Whether the title says more than the file's name: not when they differ in case, `_`, `-` or the ending alone. */
 export function addsToName({ title, name }) {
   const [said, known] = [title ?? "", name].map((text) =>
     text
       .normalize()
       .toLowerCase()
-      .replace(/\.pdf$/, "")
+      .replace(/\.[a-z]{2,5}$/, "")
       .replace(/[\s_-]+/g, " ")
       .trim(),
   );

@@ -2,7 +2,7 @@
  * What becomes of a file that a person adds, from its first byte to its last vector. Pure.
  *
  * A transfer is `{key, file, collection, name, size, phase, sent, job, kind, detail, away}`:
- *   file    the File, null for one that another page, or this one before a reload, has sent
+ *   file    the File, or {name, size, url} of a web page, null for one that another page, or this one before a reload, has sent
  *   phase   waiting | sending | working | done | failed | stopped
  *   sent    0 to 1
  *   job     what the server last said of its work, null before it took the file
@@ -13,7 +13,7 @@
 /** Kind of a failure → what is said, and whether another attempt could end differently. */
 const FAILURES = {
   too_large: ["refusal.tooLarge", false],
-  not_pdf: ["refusal.notPdf", false],
+  wrong_format: ["refusal.wrongFormat", false],
   empty: ["refusal.empty", false],
   encrypted: ["refusal.encrypted", false],
   damaged: ["refusal.damaged", false],
@@ -21,6 +21,8 @@ const FAILURES = {
   too_slow: ["refusal.tooSlow", true],
   gone: ["refusal.gone", true],
   unreadable: ["refusal.unreadable", true],
+  address: ["refusal.address", false],
+  unreachable: ["refusal.address", true],
 };
 const OTHER_FAILURE = ["refusal.failed", true];
 
@@ -106,6 +108,7 @@ export function describe({ phase, sent, job, kind, detail, away }) {
 }
 
 function describeWork({ state, stage, pages, windows }) {
+  if (stage === "fetching") return ["transfer.fetching"];
   if (state === "queued") return ["transfer.queued"];
   if (stage === "layout") return ["transfer.windows", windows];
   return stage === "text" ? ["transfer.pages", pages] : ["transfer.received"];

@@ -60,7 +60,18 @@ export const IMAGE_ZOOM = 2;
 
 /** The image of the page of a source, its passage highlighted, sharp enough to be enlarged. */
 export function pageImageAddress(source) {
-  const query = new URLSearchParams({ zoom: String(IMAGE_ZOOM), highlight: source.chunk_id ?? "" });
+  return pageAddress(source, ".png", { zoom: String(IMAGE_ZOOM) });
+}
+
+/** The text of the page of a source → {text, marks: [[start, end]]}. Rejects as `listDocuments` does. */
+export async function readPageText(source) {
+  const response = await request(pageAddress(source, "", {}));
+  if (!response.ok) throw new Error(`GET ${response.url}: ${response.status}`);
+  return response.json();
+}
+
+function pageAddress(source, ending, values) {
+  const query = new URLSearchParams({ ...values, highlight: source.chunk_id ?? "" });
   for (const id of source.joined ?? []) query.append("highlight", id);
-  return `/documents/${encodeURIComponent(source.document)}/pages/${source.page}.png?${query}`;
+  return `/documents/${encodeURIComponent(source.document)}/pages/${source.page}${ending}?${query}`;
 }

@@ -4,7 +4,7 @@ import { recall, remember } from "../memory.js";
 import { createId } from "../store.js";
 import { canRetry, createTransfer, isActive, mergeJobs, withJob } from "../transfers.js";
 import { cancelJob, followJob, listJobs, retryJob } from "./jobs.js";
-import { UploadError, foreseeRefusal, sendFile } from "./uploads.js";
+import { UploadError, foreseeRefusal, sendAddress, sendFile } from "./uploads.js";
 
 const AT_ONCE = 2;
 /** Browsers open six connections to a host: one follows a job, the others are asked for together. */
@@ -41,9 +41,9 @@ export function createTransfers(store, onDocuments) {
     sending.set(key, controller);
     change(key, { phase: "sending", sent: 0, kind: "", detail: "" });
     try {
-      const refusal = await foreseeRefusal(file, maxBytes);
+      const refusal = file.url ? "" : foreseeRefusal(file, maxBytes);
       if (refusal) throw new UploadError(refusal);
-      const job = await sendFile(file, { collection, signal: controller.signal, onProgress: (sent) => change(key, { sent }) });
+      const job = await (file.url ? sendAddress : sendFile)(file, { collection, signal: controller.signal, onProgress: (sent) => change(key, { sent }) });
       take(job, key);
     } catch (error) {
       fail(key, error);

@@ -1,6 +1,6 @@
 /** POST /documents: one file in, the server's job for it out. By XMLHttpRequest: it alone reports upload progress. */
 
-import { noteStatus } from "./requests.js";
+import { noteStatus, request as ask } from "./requests.js";
 
 /** Why a file was not taken: `kind` as the server names it, "gone" when nothing answered, "" when it said no kind. */
 export class UploadError extends Error {
@@ -41,25 +41,32 @@ export function sendFile(file, { collection = "", signal, onProgress }) {
   return promise;
 }
 
+/** Have the server fetch a web page, `file.url`. As `sendFile`. */
+export async function sendAddress({ url }, { collection, signal }) {
+  const headers = { "Content-Type": "application/json" };
+  const options = { method: "POST", headers, body: JSON.stringify({ url, collection }), signal };
+  const response = await ask("/documents", options).catch((error) => {
+    throw error.name === "AbortError" ? error : new UploadError("gone");
+  });
+  const { job, error } = readReply(response.status, await response.text());
+  if (job) return job;
+  throw error;
+}
+
 /** What the server said: {job} or {error: UploadError}. Pure. */
 export function readReply(status, text) {
   const body = parse(text);
   const job = body.jobs?.[0];
   if (job) return { job };
   const refusal = body.refused?.[0] ?? body;
-  const known = refusal.kind || { 413: "too_large", 415: "not_pdf", 429: "too_many" }[status];
+  const known = refusal.kind || { 413: "too_large", 415: "wrong_format", 429: "too_many" }[status];
   return { error: new UploadError(known ?? "", typeof refusal.error === "string" ? refusal.error : `${status}`) };
 }
 
 /** The kind of refusal that this file will meet, or "": a courtesy that spares sending it; the server decides. */
-export async function foreseeRefusal(file, maxBytes) {
+export function foreseeRefusal(file, maxBytes) {
   if (file.size === 0) return "empty";
-  if (maxBytes && file.size > maxBytes) return "too_large";
-  const head = await file
-    .slice(0, 1024)
-    .text()
-    .catch(() => "%PDF-");
-  return head.includes("%PDF-") ? "" : "not_pdf";
+  return maxBytes && file.size > maxBytes ? "too_large" : "";
 }
 
 function parse(text) {

@@ -1,6 +1,7 @@
 /** What stands in an answer's text besides its words: citations, and marks where the sources say nothing. */
 
 import { formatNumber, t } from "../i18n/index.js";
+import { placeOf } from "../place.js";
 import { stripMarkdown } from "../render/plain.js";
 import { h } from "./dom.js";
 import { attachCard } from "./hover-card.js";
@@ -49,7 +50,7 @@ function describePassage(source, byTouch) {
       { class: "card-where" },
       h("span", { class: "number" }, String(source.n)),
       h("span", { class: "name" }, source.name),
-      h("span", { class: "page" }, t("sources.page", source)),
+      h("span", { class: "page" }, placeOf(source)),
     ),
     h("p", {}, text.length > EXCERPT_CHARS ? `${text.slice(0, EXCERPT_CHARS).trimEnd()}…` : text),
     byTouch && h("p", { class: "card-hint" }, t("sources.tap")),
@@ -70,7 +71,7 @@ function describeParts({ score, parts = {} }) {
 }
 
 function nameSource(source) {
-  return source ? t("sources.cite", source) : "";
+  return source ? t("sources.cite", { ...source, place: placeOf(source) }) : "";
 }
 
 function findSource(sources, element) {

@@ -4,6 +4,7 @@ import { formatNumber, t } from "../i18n/index.js";
 import { countCollections, createList } from "./documents-list.js";
 import { createTransferList } from "./documents-transfers.js";
 import { h, iconButton } from "./dom.js";
+import { createAddress } from "./documents-address.js";
 import { createPick } from "./documents-pick.js";
 
 /**
@@ -36,6 +37,7 @@ export function createPanel(page, live) {
       ),
       into,
       createPick(page),
+      createAddress(page),
       transfers.element,
       list.element,
     ].filter(Boolean),

@@ -2,14 +2,12 @@
 
 import { t } from "../i18n/index.js";
 import { h, icon } from "./dom.js";
-import { chooseFile } from "./files.js";
-
-const PDF = ".pdf,application/pdf";
+import { ENDINGS, chooseFile } from "./files.js";
 
 /** Null for whom may not add any. @param {{adding: {add: (files: File[]) => void}, may: (scope: string) => boolean}} page */
 export function createPick(page) {
   if (!page.may("write")) return null;
-  const pick = () => chooseFile(PDF, (...files) => page.adding.add(files), true);
+  const pick = () => chooseFile(ENDINGS.join(), (...files) => page.adding.add(files), true);
   return h(
     "button",
     { type: "button", class: "add-files", onclick: pick },

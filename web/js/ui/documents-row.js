@@ -3,6 +3,7 @@
 import { fileAddress } from "../api/server.js";
 import { formatBytes, formatDate, formatLanguage, isolate, t } from "../i18n/index.js";
 import { addsToName } from "../store.js";
+import { createPageLink } from "./documents-address.js";
 import { h, iconButton } from "./dom.js";
 
 /**
@@ -41,6 +42,7 @@ function describe(entry) {
   return [
     addsToName(entry) && h("p", { class: "title" }, title),
     ...[extent, origins].map((facts) => h("p", { class: "facts" }, facts.filter(Boolean).join(" · "))),
+    createPageLink(entry),
     describeState(entry),
     ...describeNotes(entry.notes ?? []),
   ].filter(Boolean);

@@ -2,6 +2,7 @@
 
 import { t } from "../i18n/index.js";
 import { h, icon } from "./dom.js";
+import { ENDINGS } from "./files.js";
 
 /** @param {{adding: {add: (files: File[], leftOut: number) => void}}} page */
 export function createDrop(page) {
@@ -39,7 +40,7 @@ export function createDrop(page) {
   return { element, destroy: () => listening.abort() };
 }
 
-/** What was dropped: single files as they are; of folders, and theirs, the PDFs. */
+/** What was dropped: single files as they are; of folders, and theirs, what can be loaded. */
 async function collectFiles(transfer) {
   // The list of items is empty after the event; its entries stay.
   const items = [...transfer.items].filter(({ kind }) => kind === "file");
@@ -59,7 +60,7 @@ async function addFolder(folder, found) {
   for (let part; (part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length; ) {
     for (const entry of part) {
       if (entry.isDirectory) await addFolder(entry, found);
-      else if (/\.pdf$/i.test(entry.name)) await addFile(entry, found);
+      else if (ENDINGS.some((ending) => entry.name.toLowerCase().endsWith(ending))) await addFile(entry, found);
       else if (!entry.name.startsWith(".")) found.leftOut += 1;
     }
   }

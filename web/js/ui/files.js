@@ -2,6 +2,12 @@
 
 import { h } from "./dom.js";
 
+/** Of the files that can be loaded, as in `database/formats.py`. */
+export const ENDINGS =
+  ".pdf .html .htm .xhtml .md .markdown .txt .text .docx .docm .pptx .pptm .xlsx .xlsm .csv .tsv .png .jpg .jpeg .tif .tiff .webp .gif .bmp".split(
+    " ",
+  );
+
 /** Let the browser save `text` under `name`. */
 export function saveFile(name, type, text) {
   const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));

@@ -1,6 +1,7 @@
 /** The fold-out under an answer: what was searched, what the model was given, how long it took, and where. */
 
 import { formatNumber, isolate, t } from "../i18n/index.js";
+import { placeOf } from "../place.js";
 import { findCited } from "../render/citations.js";
 import { isOver } from "../store.js";
 import { h } from "./dom.js";
@@ -119,13 +120,13 @@ function createTable({ sources, summary, text }) {
   return h("div", { class: "table", tabindex: 0 }, table);
 }
 
-function row({ n, name, page, score }, fate) {
+function row({ n, name, page, unit, score }, fate) {
   const words = typeof score === "number" ? formatScore(score) : "";
   return h(
     "tr",
     { class: fate.split(".").at(-1) },
     h("td", {}, n ? String(n) : "–"),
-    h("td", {}, `${isolate(name)}, ${t("sources.page", { page })}`),
+    h("td", {}, `${isolate(name)}, ${placeOf({ page, unit })}`),
     h("td", {}, words),
     h("td", {}, t(fate)),
   );

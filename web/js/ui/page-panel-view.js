@@ -2,7 +2,9 @@
 
 import { IMAGE_ZOOM, pageImageAddress } from "../api/server.js";
 import { formatNumber, t } from "../i18n/index.js";
+import { placeOf } from "../place.js";
 import { h, icon, iconButton } from "./dom.js";
+import { drawText } from "./page-panel-text.js";
 
 /** How much of the page stays in sight above the passage, below the panel's bar. */
 const LEAD_PX = 96;
@@ -10,11 +12,13 @@ const ZOOMS = [1, 1.5, 2, 3];
 const CLICK_ZOOM = 2;
 
 /**
+ * @param {object | null} libraries
  * @param {object} source
  * @param {number | undefined} count how many pages its document has, where that is known
  * @param {number} zoom how much larger than the panel the page is at first
  */
-export function createPageView(source, count, zoom = 1) {
+export function createPageView(libraries, source, count, zoom = 1) {
+  const drawn = source.unit === "page";
   const frame = h("div", { class: "page-frame" });
   const where = h("span", { class: "page" });
   const turn = (drawing, label, step, key) =>
@@ -35,12 +39,12 @@ export function createPageView(source, count, zoom = 1) {
   function showPage(next) {
     const focused = document.activeElement;
     number = next;
-    image = drawPage(frame, source, number, {
-      reveal,
-      toggle: () => setZoom(zoom === 1 ? CLICK_ZOOM : 1),
-      retry: () => showPage(number),
-    });
-    where.textContent = count ? t("panel.pageOf", { page: number, count }) : t("sources.page", { page: number });
+    const retry = () => showPage(number);
+    image = drawn
+      ? drawPage(frame, source, number, { reveal, toggle: () => setZoom(zoom === 1 ? CLICK_ZOOM : 1), retry })
+      : drawText(libraries, frame, source, number, retry);
+    const place = placeOf({ page: number, unit: source.unit });
+    where.textContent = !count ? place : drawn ? t("panel.pageOf", { page: number, count }) : `${place} / ${count}`;
     before.disabled = number <= 1;
     after.disabled = number >= count;
     back.hidden = number === source.page;

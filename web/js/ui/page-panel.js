@@ -4,6 +4,7 @@ import { fileAddress } from "../api/server.js";
 import { t } from "../i18n/index.js";
 import { createAnswerView } from "../render/markdown.js";
 import { addsToName } from "../store.js";
+import { createPageLink } from "./documents-address.js";
 import { h, icon, iconButton } from "./dom.js";
 import { createPanelEdge } from "./page-panel-edge.js";
 import { createPageView } from "./page-panel-view.js";
@@ -54,7 +55,7 @@ function findSteps({ turn, n }) {
 function createView(page, shown, zoom) {
   const { source } = findSteps(shown);
   const document = page.store.documents.value.list.find(({ id }) => id === source.document);
-  return createPageView(source, document?.pages, zoom);
+  return createPageView(page.libraries, source, document?.pages, zoom);
 }
 
 function describe(page, shown, view) {
@@ -78,6 +79,7 @@ function describe(page, shown, view) {
     ),
     h("h2", { id: "panel-title", class: "panel-title" }, h("span", { class: "number" }, String(source.n)), h("bdi", {}, source.name)),
     addsToName(source) ? h("p", { class: "panel-where" }, source.title) : "",
+    createPageLink(source) ?? "",
     ...view.elements,
     h(
       "details",
@@ -88,7 +90,7 @@ function describe(page, shown, view) {
   ];
 }
 
-/** Opens the PDF itself, at the page that is shown when it is pressed. */
+/** Opens the original itself, a PDF at the page that is shown when it is pressed. */
 function openLink(source, view) {
   const link = h(
     "a",

@@ -1,6 +1,7 @@
 /** The passages under an answer: those it cites first, those merely found apart. */
 
 import { formatNumber, t } from "../i18n/index.js";
+import { placeOf } from "../place.js";
 import { findCited } from "../render/citations.js";
 import { stripMarkdown } from "../render/plain.js";
 import { isOver } from "../store.js";
@@ -58,7 +59,7 @@ function card(source, open, cited) {
       "span",
       { class: "where" },
       h("span", { class: "name" }, source.name),
-      h("span", { class: "page" }, t("sources.page", { page: source.page })),
+      h("span", { class: "page" }, placeOf(source)),
     ),
     h("span", { class: "excerpt" }, stripMarkdown(source.text)),
   );
