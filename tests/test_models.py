@@ -25,12 +25,15 @@ class Quoter:
     generative = False
     service = Service("extractive", "", local=True)
     num_ctx = 8192
-    closed = False
+    closed = hanging = False
+    error: ModelUnavailable | None = None
     checks = 0
 
     async def check(self) -> None:
         self.checks += 1
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(3600 if self.hanging else 0.02)
+        if self.error:
+            raise self.error
 
     def count_tokens(self, text: str) -> int:
         return len(text)
@@ -140,6 +143,20 @@ async def test_one_who_leaves_while_a_check_runs_does_not_end_it_for_the_others(
     first.cancel()
     assert await second is None
     assert first.cancelled() and quoter.checks <= 2
+
+
+async def test_nobody_waits_for_better_news_of_a_service_that_was_away() -> None:
+    quoter = Quoter()
+    quoter.error = ModelUnavailable("away")
+    probe = Probe(quoter, keep_s=0)
+    assert await probe.ask() is quoter.error
+    quoter.hanging = True
+    await asyncio.sleep(0.5)  # for so long the first answer counts
+    for _ in range(2):
+        async with asyncio.timeout(20):
+            assert await probe.ask() is quoter.error
+    assert quoter.checks == 2
+    await probe.aclose()
 
 
 async def test_a_question_may_name_its_model(fake: FakeOllama) -> None:
