@@ -24,7 +24,7 @@ TYPED = {
     for document in DOCUMENTS
     if (blocks := [b for b in BLOCKS if b.document == document and (b.kind == "sh" or b.kind in PROGRAMS)])
 }
-STANDS_FOR = {" [PATHS] [OPTIONS]": "", "/backup/": "backup/", "/home/ana/": "papers/", "/srv/": "papers/"}
+STANDS_FOR = {" [PATHS] [OPTIONS]": "", "/backup/": "{folder}/backup/", "/home/ana/": "{folder}/papers/"}
 """What people put their own in place of, and what is put there here."""
 QUESTIONS = [{"id": "q1", "question": QUESTION, "relevant": [{"doc": "lights", "page": 1}], "answer": ["1887"]}]
 PASSAGES = [{"pid": "p1", "doc": "lights", "title": "Lights", "text": "O farol da ilha foi construído em 1887."}]
@@ -75,7 +75,7 @@ async def test_what_is_typed_works(document: Path, workshop: Path) -> None:
         environment = {**make_environment(**settings), **home, "ACERVO_ENV_FILE": os.devnull}
         for block in TYPED[document]:
             for command, typed in list_typed(block):
-                await run(command, point_here(typed, server.url), workshop, environment, block.place)
+                await run(command, point_here(typed, server.url, workshop), workshop, environment, block.place)
 
 
 def list_typed(block: Block) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -87,10 +87,10 @@ def list_typed(block: Block) -> Iterator[tuple[tuple[str, ...], str]]:
         yield from ((("bash", "-eu", "-o", "pipefail", "-s"), c) for c in block.commands if not need_elsewhere(c))
 
 
-def point_here(typed: str, url: str) -> str:
+def point_here(typed: str, url: str, folder: Path) -> str:
     """The same for this server and these folders."""
     for theirs, ours in STANDS_FOR.items():
-        typed = typed.replace(theirs, ours)
+        typed = typed.replace(theirs, ours.format(folder=folder))
     return re.sub(r"http://(localhost|127\.0\.0\.1):8000", url, typed)
 
 
