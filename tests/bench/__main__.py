@@ -1,17 +1,21 @@
 """Runs the parts, prints a table for each, and writes them all: `python -m tests.bench [--full] [--only NAME,…]`.
 
 Works in .bench (ACERVO_BENCH_DIR), where results.json, results.md and the plots are left. A full run keeps
-the results of finished parts, goes on with the others when it was stopped, and writes docs/performance.md.
+the results of finished parts, goes on with the others when it was stopped, and writes docs/performance.md
+once it has all of them.
 """
 
 import argparse
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import aiohttp
 from rich.console import Console
 
 from database.settings import ROOT
@@ -28,11 +32,15 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 SETTINGS = {"ACERVO_ENV_FILE": os.devnull, "MONGODB_URI": "", "EMBEDDER": "minilm", "RERANKER": "", "LLM": "auto"}
 """A .env or the environment may name a store that is in use."""
 
+FAILURES = (subprocess.CalledProcessError, OSError, TimeoutError, aiohttp.ClientError)
+"""Of programs that were measured. What the benchmark itself does wrong is not caught."""
+
 
 def main() -> int:
     """Measure, print and write; the exit status."""
     given = parse_arguments(sys.argv[1:])
     os.environ.update(SETTINGS)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
     folder = Path(os.path.abspath(os.environ.get("ACERVO_BENCH_DIR") or ROOT / ".bench"))
     folder.mkdir(parents=True, exist_ok=True)
     work, console = Work(folder, given.full), Console(width=150)
@@ -40,10 +48,12 @@ def main() -> int:
     if given.fresh or not given.full:
         kept.forget()
     prepare(work)
-    results = [measure(part, work, kept, console) for part in choose(given.full, given.only)]
-    publish(results, work, write_document=given.full and not given.only)
+    parts = choose(given.full, given.only)
+    measured = [measure(part, work, kept, console) for part in parts]
+    results = [result for result in measured if result]
+    publish(results, work, write_document=given.full and len(results) == len(PARTS))
     console.print(f"Written to {folder / 'results.md'}.")
-    return 0
+    return len(results) < len(parts)
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -73,13 +83,17 @@ def prepare(work: Work) -> None:
     run([sys.executable, ROOT / "database/main.py", "--json"], {"DATA_DIR": str(work.index), "PDF_DIR": str(SAMPLE)})
 
 
-def measure(part: Part, work: Work, kept: Kept, console: Console) -> Result:
-    """A part's result, from an earlier run if that is kept; printed."""
+def measure(part: Part, work: Work, kept: Kept, console: Console) -> Result | None:
+    """A part's result, from an earlier run if that is kept; printed. None when it failed: others may do."""
     result = kept.read(part.name)
     if result is None:
         machine, started = describe_machine(), time.monotonic()
         console.print(f"Measuring: {part.title} …", highlight=False)
-        measures = part.run(work)
+        try:
+            measures = part.run(work)
+        except FAILURES as error:
+            console.print(f"FAILED: {part.title}: {error!r} {getattr(error, 'stderr', '')}", markup=False)
+            return None
         result = Result(part.name, part.title, measures, machine, time.monotonic() - started)
         kept.write(result)
     print_rows(console, result.title, [each.row() for each in result.measures])

@@ -19,7 +19,7 @@ from tests.bench.paced import MODULUS, now_us, read_stamps
 from tests.bench.rows import percentile
 from tests.bench.runs import cpu_s
 
-SETTLE_S, HOLD_S = 2.0, 8.0
+SETTLE_S, HOLD_S = 1.0, 6.0
 OPEN_TIMEOUT_S = 180.0
 ATTEMPTS = 3
 """At each step: what else the machine does may disturb one."""

@@ -8,8 +8,8 @@ import hashlib
 import json
 import shutil
 import statistics
+import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,12 +72,19 @@ def measure_pipelines(work: Work) -> list[Measure]:
     except NotInstalled as error:
         return [left_out("other pipelines", f"not installed: {error}")]
     runs = _Runs(work, task, python)
-    loaded: dict[str, list[Loaded]] = defaultdict(list)
+    loaded: dict[str, list[Loaded]] = {name: [] for name in (*OTHERS, ACERVO)}
+    failed = list[Measure]()
     for turn in range(work.repetitions):
-        for name in (*OTHERS, ACERVO):
-            loaded[name].append(runs.load(name, turn))
+        for name in [*loaded]:
+            try:
+                loaded[name].append(runs.load(name, turn))
+            except subprocess.CalledProcessError as error:
+                if name == ACERVO:
+                    raise
+                del loaded[name]
+                failed.append(left_out(name, f"failed: {error.stderr.strip().rpartition(chr(10))[2]}"))
     runs.forget()
-    return make_measures(loaded, len(task.questions))
+    return [*make_measures(loaded, len(task.questions)), *failed]
 
 
 def find_task(work: Work) -> Task:
@@ -179,12 +186,7 @@ class _Runs:
         return {(str(self._task.files[each.doc]), each.page) for each in right}
 
     def _load_acervo(self, ask: bool) -> Loaded:
-        data = self._work.folder / "loaded"
-        shutil.rmtree(data, ignore_errors=True)
-        # The model's graph is made once after an installation, not with every load.
-        (data / "models").mkdir(parents=True)
-        for graph in (self._work.index / "models").glob("*.onnx"):
-            shutil.copy(graph, data / "models")
+        data = self._work.make_data("loaded")
         files = sorted(set(self._task.files.values()))
         spent = run([sys.executable, ROOT / "database/main.py", "--json", *files], {"DATA_DIR": str(data)})
         told = spent.told

@@ -84,7 +84,7 @@ def _draw_growth(axes: Sequence[Any], measures: Sequence[Measure]) -> None:
 
 
 def _draw_long(axes: Sequence[Any], measures: Sequence[Measure]) -> None:
-    _lines(axes[0], measures, {"long": ("Acervo", "")}, "seconds to load one file")
+    _lines(axes[0], measures, {"long": ("Acervo", "")}, "CPU seconds to load one file")
     _lines(axes[1], measures, {"long memory": ("Acervo", "")}, "MB at the most")
     for each in axes:
         each.set_xlabel("pages", fontsize=8)

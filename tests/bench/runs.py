@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import psutil
 
 from database.settings import ROOT
 
-SAMPLE_S = 0.25
+SAMPLE_S = 0.5
 STARTED = "ACERVO_BENCH_STARTED"
 """The variable that tells a program when it was started, by the clock that never goes back."""
 
@@ -44,18 +45,25 @@ def run(command: Sequence[str | Path], settings: Mapping[str, str] = {}) -> Spen
         list(map(str, command)), cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         peak = _Peak(process.pid)
-        errors: list[bytes] = []
-        assert process.stdout is not None and process.stderr is not None
-        reading = threading.Thread(target=lambda: errors.append(process.stderr.read()))  # type: ignore[union-attr]
-        reading.start()
-        output = process.stdout.read().decode()
-        reading.join()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        try:
+            output, errors = _read(process)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        except BaseException:
+            process.terminate()
+            raise
         wall_s = time.monotonic() - started
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, process.args, output, errors[0].decode())
+        raise subprocess.CalledProcessError(process.returncode, process.args, output, errors)
     return Spent(wall_s, usage.ru_utime + usage.ru_stime, peak.stop(), output)
+
+
+def _read(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """All of both outputs, without waiting for the end, which is to be asked for what was used."""
+    assert process.stdout is not None and process.stderr is not None
+    with ThreadPoolExecutor(1) as aside:
+        errors = aside.submit(process.stderr.read)
+        return process.stdout.read().decode(), errors.result().decode()
 
 
 class _Peak:

@@ -1,6 +1,7 @@
 """What every part is given: where to work, how thoroughly, and on which documents."""
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,16 @@ class Work:
     def index(self) -> Path:
         """The DATA_DIR with an index of the sample that ships with Acervo."""
         return self.folder / "sample"
+
+    def make_data(self, name: str) -> Path:
+        """An empty DATA_DIR in which nothing is made yet but the model's graph, which is made once after an
+        installation and not with every load."""
+        data = self.folder / name
+        shutil.rmtree(data, ignore_errors=True)
+        (data / "models").mkdir(parents=True)
+        for graph in (self.index / "models").glob("*.onnx"):
+            shutil.copy(graph, data / "models")
+        return data
 
     def find_set(self) -> tuple[Path, Path] | None:
         """Corpus and questions of ACERVO_EVAL_DIR, if it is set and holds them."""

@@ -15,7 +15,7 @@ import aiohttp
 from database.settings import ROOT
 from tests.bench.documents import make_long_pdf
 from tests.bench.measures import Measure, fit_exponent
-from tests.bench.runs import run
+from tests.bench.runs import Spent, run
 from tests.bench.servers import Target, start_acervo
 from tests.bench.streaming import read_answer
 from tests.bench.work import Work
@@ -46,20 +46,28 @@ async def measure_yielding(work: Work) -> list[Measure]:
 
 def measure_long_files(work: Work) -> list[Measure]:
     """Time and memory of loading one file, by its pages."""
-    sizes, walls, peaks, measures = (FULL if work.full else QUICK), [], [], []
-    for pages in sizes:
-        data = work.folder / "long-data"
-        shutil.rmtree(data, ignore_errors=True)
-        source = make_long_pdf(work.folder / "long" / f"{pages}.pdf", pages)
-        spent = run([sys.executable, ROOT / "database/main.py", "--json", source], {"DATA_DIR": str(data)})
-        walls.append(spent.wall_s)
-        peaks.append(spent.peak_mb)
-        note = f"{pages / spent.wall_s:.1f} pages/s, {1000 * spent.cpu_s / pages:.0f} CPU ms/page"
-        measures += [Measure(f"load one file of {pages:,} pages", spent.wall_s, "s", note=note, key=f"long:{pages}")]
-        measures += [Measure(f"memory of that, {pages:,} pages", spent.peak_mb, "MB", key=f"long memory:{pages}")]
+    sizes, measures = (FULL if work.full else QUICK), list[Measure]()
+    spent = [_load_long(work, pages) for pages in sizes]
+    for pages, each in zip(sizes, spent, strict=True):
+        note = f"{pages / each.wall_s:.1f} pages/s, {1000 * each.cpu_s / pages:.0f} CPU ms/page"
+        measures += [
+            Measure(f"load one file of {pages:,} pages", each.wall_s, "s", note=note),
+            Measure(f"CPU of that, {pages:,} pages", each.cpu_s, "s", key=f"long:{pages}"),
+            Measure(f"memory of that, {pages:,} pages", each.peak_mb, "MB", key=f"long memory:{pages}"),
+        ]
     over = f"{sizes[0]:,} to {sizes[-1]:,} pages, the program's start included"
-    fitted = {"time of loading": fit_exponent(sizes, walls), "memory of loading": fit_exponent(sizes, peaks)}
-    return [*measures, *(Measure(f"exponent: {what}", value, note=over) for what, value in fitted.items())]
+    cpu, peak = ([getattr(each, name) for each in spent] for name in ("cpu_s", "peak_mb"))
+    return [
+        *measures,
+        Measure("exponent: CPU of loading", fit_exponent(sizes, cpu), note=over),
+        Measure("exponent: memory of loading", fit_exponent(sizes, peak), note=over),
+    ]
+
+
+def _load_long(work: Work, pages: int) -> Spent:
+    source = make_long_pdf(work.folder / "long" / f"{pages}.pdf", pages)
+    loader = [sys.executable, ROOT / "database/main.py", "--json", source]
+    return run(loader, {"DATA_DIR": str(work.make_data("long-data"))})
 
 
 def _start(stack: ExitStack, command: list[str], data: Path) -> subprocess.Popen[bytes]:

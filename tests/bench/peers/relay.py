@@ -42,7 +42,7 @@ async def answer(question: Question) -> StreamingResponse:
 def main() -> None:
     """Serve on a free port of loopback."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     print("http://{}:{}".format(*listening.getsockname()), flush=True)
     server.run([listening])
