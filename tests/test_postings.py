@@ -19,7 +19,7 @@ from database.stores.sqlite_terms import prepare_terms
 from database.stores.terms import UNKNOWN, hash_terms, hash_texts
 from tests.store_documents import digest, unit_vectors
 
-MOST = 9
+MOST = 24
 """Windows of a segment: so few that a handful of documents make several."""
 KEYS = "abcdef"
 LETTERS = "abcdeáéç_0ã大𝔸"
@@ -136,7 +136,7 @@ def ordered(found: Sequence[Candidate]) -> list[tuple[float, str, str, str, int]
 
 
 CHANGES = st.lists(
-    st.tuples(st.sampled_from(["publish", "publish", "publish", "remove", "hide", "look"]), st.sampled_from(KEYS)),
+    st.tuples(st.sampled_from(["publish", "publish", "look", "remove", "hide", "look"]), st.sampled_from(KEYS)),
     max_size=25,
 )
 SCOPES = st.builds(
@@ -221,6 +221,21 @@ def test_documents_that_come_one_by_one_are_joined_and_read_once() -> None:
         )
     assert len(library.segments) <= 9
     assert sum(segment.windows for segment in library.segments) == 200
+
+
+def test_pages_keep_their_windows_when_documents_before_them_go() -> None:
+    library = Library()
+    for key in "ab":
+        windows = [Window(f"{key}{n}", "c", key, n // 2 + 1, "", "", "t1", "t1") for n in range(4)]
+        library.held[key] = Published(windows, [PageTerms(n, f"{key}{n}", "", "") for n in (1, 2)], None)
+        library.publications[key] = 1
+    library.look()
+    library.remove("a")
+    library.publish("c", 1)  # joined with what is left of the others
+    snapshot = library.look()
+    assert len(library.segments) == 1 and "a" not in library.segments[0].documents
+    found = [snapshot.search_terms("page_words", [term], 9, Scope()) for term in ("a1", "b1", "b2")]
+    assert [[c.window_id for c in one] for one in found] == [[], ["b0"], ["b2"]]
 
 
 def test_terms_are_numbers_of_their_own_wherever_they_stand() -> None:
