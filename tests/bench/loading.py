@@ -77,6 +77,7 @@ async def measure_stages(work: Work) -> list[Measure]:
     files, _ = find_files(paths)
     reader, ids = DocumentReader(settings), [file.document_id for file in files]
     sources = [Path(file.name.root, file.name.path) for file in files]
+    await reader.look(sources[0])  # starts what reads
     plain_s, _ = await spend(lambda: _gather(reader.read_plain, sources, ids))
     layout_s, readings = await spend(lambda: _gather(reader.read, sources, ids))
     pages = sum(len(reading.pages) for reading in readings)
