@@ -251,8 +251,8 @@ def test_what_a_killed_load_did_not_settle_is_settled(home: Path, before: Index,
 
 def test_bad_files_are_told_and_the_others_load(home: Path, load: Load) -> None:
     (home / "pdf/empty.pdf").write_bytes(b"")
-    (home / "pdf/page.pdf").write_bytes(b"<!DOCTYPE html><html></html>")
-    (home / "pdf/page too.pdf").write_bytes(b"<!DOCTYPE html><html></html>")
+    (home / "pdf/page.pdf").write_bytes(b"\0no document")
+    (home / "pdf/page too.pdf").write_bytes(b"\0no document")
     pdfs.make_encrypted(home / "pdf/locked.pdf", user="secret")
     pdfs.make_pdf(home / "pdf/good.pdf", [OTHER])
     report = load(status=3)
@@ -263,7 +263,7 @@ def test_bad_files_are_told_and_the_others_load(home: Path, load: Load) -> None:
         "page too.pdf": report["skipped"]["page.pdf"].split(".")[0],
         "locked.pdf": report["skipped"]["locked.pdf"].split(".")[0],
     }
-    assert "web page" in report["skipped"]["page.pdf"] and "password" in report["skipped"]["locked.pdf"]
+    assert "can be loaded" in report["skipped"]["page.pdf"] and "password" in report["skipped"]["locked.pdf"]
     index = read_index(home / "data")
     assert sorted(d["state"] for d in index.documents.values()) == ["failed"] * 3 + ["ready"] * 4
     again = load(status=3)
@@ -300,9 +300,9 @@ def test_a_changed_file_that_cannot_be_read_keeps_its_version(home: Path, before
 
 
 def test_a_file_that_becomes_unreadable_bytes_known_already(home: Path, before: Index, load: Load) -> None:
-    (home / "pdf/bad.pdf").write_bytes(b"nonsense")
+    (home / "pdf/bad.pdf").write_bytes(b"\0nonsense")
     load(status=3)
-    (home / "pdf/farol.pdf").write_bytes(b"nonsense")
+    (home / "pdf/farol.pdf").write_bytes(b"\0nonsense")
     report = load(status=3)
     assert set(report["skipped"]) == {"bad.pdf", "farol.pdf"} and "before" in report["skipped"]["farol.pdf"]
     assert find_id(read_index(home / "data"), "farol.pdf") == find_id(before, "farol.pdf")
@@ -441,7 +441,7 @@ def test_json_is_one_object_and_nothing_else(home: Path, capsys: pytest.CaptureF
 
 def test_plain_lines_where_there_is_no_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pdfs.make_pdf(home / "pdf/[b]new[b] [red] 100%.pdf", [OTHER])
-    (home / "pdf/bad.pdf").write_bytes(b"x")
+    (home / "pdf/bad.pdf").write_bytes(b"\0")
     assert main([]) == 3
     out, err = capsys.readouterr()
     assert "[b]new[b] [red] 100%.pdf: 1 pages, 1 chunks\n" in err
@@ -602,7 +602,7 @@ def test_files_of_one_name_below_two_folders_are_told_apart(home: Path, load: Lo
     for folder in ("a", "b"):
         (home / folder).mkdir()
     pdfs.make_pdf(home / "a/x.pdf", [OTHER])
-    (home / "b/x.pdf").write_bytes(b"no document")
+    (home / "b/x.pdf").write_bytes(b"\0no document")
     report = load(home / "a", home / "b", status=3)
     assert report["added"] == [str(home / "a/x.pdf")]
     assert list(report["skipped"]) == [str(home / "b/x.pdf")]
@@ -656,7 +656,7 @@ def test_watch_does_not_watch_its_own_data(tmp_path: Path) -> None:
     assert process.stdout is not None
     try:
         assert json.loads(process.stdout.readline())["added"] == []
-        (tmp_path / "notes.txt").write_text("not a document, but something that changed")
+        (tmp_path / "notes.log").write_text("not a document, but something that changed")
         assert json.loads(process.stdout.readline())["added"] == []
         time.sleep(2.5)  # more than the time in which changes are gathered
     finally:

@@ -84,8 +84,8 @@ async def test_the_state_of_things(served: Served) -> None:
 async def test_files_and_jobs(home: Path) -> None:
     async with serve(home) as served:
         pdf = b"%PDF-1.4\n" + b"x" * 2000
-        await upload(served.client, ("a.txt", b"no PDF at all"), ("b.txt", b"neither is this"))
-        await upload(served.client, ("a.txt", b"no PDF at all"), ("damaged.pdf", pdf))
+        await upload(served.client, ("a.bin", b"\0no document"), ("b.bin", b"\0neither is this"))
+        await upload(served.client, ("a.bin", b"\0no document"), ("damaged.pdf", pdf))
         numbers = await read(served)
         taken, jobs = numbers["acervo_files_total", "taken"], sum(v for k, v in numbers.items() if "acervo_jobs" in k)
         assert taken == jobs and taken + numbers["acervo_files_total", "refused"] == 4

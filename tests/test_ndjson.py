@@ -90,6 +90,9 @@ def test_the_first_line_describes_the_sources() -> None:
         "boxes": [],
         "parts": {},
         "joined": [],
+        "format": "pdf",
+        "unit": "page",
+        "url": "",
     }
     assert (second["n"], second["score"], second["page"]) == (2, 0.9, 2)
 
@@ -105,7 +108,8 @@ def test_the_last_line_tells_how_it_was_made(encode: Any) -> None:
     assert [line[name] for name in (*counts, "eval_duration")] == [10, 20, 30, 40, 50, 60]
     assert (line["citations"], line["left_out"], line["num_ctx"]) == ([1, 3], 2, 4096)
     assert line["services"] == [{"name": "ollama", "host": "127.0.0.1", "local": True}]
-    last_left_out = {"document": "d" * 64, "name": "guia.pdf", "page": 2, "score": 0.9, "chunk_id": "c1"}
+    last_left_out = {"document": "d" * 64, "name": "guia.pdf", "page": 2, "unit": "page", "score": 0.9}
+    last_left_out["chunk_id"] = "c1"
     assert line["passages_left_out"][1] == last_left_out
     durations = [line[f"{name}_duration"] for name in ("rewrite", "search", "first_token")]
     assert (line["prompt_tokens"], durations) == (900, [1, 2, 3])
