@@ -7,7 +7,7 @@ import pytest
 from database.settings import ROOT
 from tests.bench.crowd import Step
 from tests.bench.document import BEGIN, END, replace_section, write_results
-from tests.bench.holding import find_held, pick_best
+from tests.bench.holding import explain, find_held, pick_best
 from tests.bench.kept import Kept, Result
 from tests.bench.measures import Measure, alternate, fit_exponent, left_out, round_off
 from tests.bench.paced import MODULUS, read_stamps, spell
@@ -108,3 +108,12 @@ def test_streams_are_held_while_all_flow_and_are_in_time() -> None:
     attempts = [step(1, 1, 5), step(100, 100, 300), step(100, 100, 20), step(250, 250, 400)]
     assert find_held(attempts) == 100
     assert pick_best(attempts)[100].late_ms == 20
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "readers", "server", "told"),
+    [(500, 0.95, 0.5, "readers were the limit"), (5, 0.1, 0.5, "not tried"), (500, 0.1, 0.5, "other work")],
+)
+def test_says_what_the_limit_was(late_ms: float, readers: float, server: float, told: str) -> None:
+    assert told in explain([Step(100, 100, 1, 1.0, late_ms, readers, 1.0, server)])
+    assert explain([Step(100, 100, 1, 1.0, 500, 0.1, 1.0, 0.99)]) == "server 99% busy, readers 10% at 100"

@@ -30,7 +30,7 @@ FULL = (1, 100, 250, 500, 750, 1000, 1250, 1500, 2000)
 SHOWN = 100
 """The least streams whose processor time says something."""
 BUSY = 0.9
-"""A reader that is busier than this was the limit, and not what it read from."""
+"""What is busier than this with a processor was the limit."""
 
 Start = Callable[[ExitStack, str], Target]
 
@@ -75,7 +75,7 @@ def describe(seen: dict[str, list[Step]]) -> list[Measure]:
         both = [size for size in best[ACERVO] if size in best[RELAY] and size >= SHOWN]
         measures += [_compare_cpu(best[ACERVO][size], best[RELAY][size]) for size in both]
     held = {name: find_held(steps) for name, steps in seen.items()}
-    note = f"{RATE} tokens/s each, 99th percentile under {LIMIT_MS} ms; {_explain(seen[ACERVO])}"
+    note = f"{RATE} tokens/s each, 99th percentile under {LIMIT_MS} ms; {explain(seen[ACERVO])}"
     what = "streams held by one processor" if can_pin() else "streams held"
     return measures + [
         Measure(what, held[ACERVO], "streams", name, held[name], True, note, key=f"held:{name}") for name in others
@@ -109,11 +109,12 @@ def _compare_cpu(step: Step, base: Step) -> Measure:
     )
 
 
-def _explain(steps: Sequence[Step]) -> str:
+def explain(steps: Sequence[Step]) -> str:
+    """What the limit was at the last step."""
     last = steps[-1]
     told = f"server {last.server_busy:.0%} busy, readers {last.busy:.0%} at {last.streams}"
     if last.busy > BUSY:
         return f"{told}: the readers were the limit"
     if find_held(steps) == last.streams:
         return f"{told}: more were not tried"
-    return told
+    return told if last.server_busy > BUSY else f"{told}: other work on the machine kept the server from its processor"
