@@ -70,6 +70,8 @@ soak: install $(DONE)/dev ## Hold 500 clients for SOAK_MINUTES (10); fails when 
 
 lock: $(DONE)/dev ## Compile requirements*.in to pinned versions with hashes
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements.txt requirements.in
+	@# Spelled as packages ask for it: pip before 23.3 takes the two spellings for two extras, and fails.
+	@sed -i.bak 's/^lxml\[html-clean\]/lxml[html_clean]/' requirements.txt && rm requirements.txt.bak
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-mcp.txt requirements-mcp.in
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-dev.txt requirements-dev.in
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-node.txt requirements-node.in
