@@ -62,7 +62,8 @@ class Builder:
 
     async def outline(self, document: Document, reading: Reading) -> tuple[Document, Contents]:
         """The same without vectors, which cost the most time; its state is "layout"."""
-        language = analysis.detect_language(" ".join(page.text for page in reading.pages)[:LANGUAGE_CHARS])
+        text = " ".join(page.text for page in reading.pages)[:LANGUAGE_CHARS]
+        language = analysis.detect_language(text) if text.strip() else ""
         chunker = chunking.Chunker(self._embedder.count_tokens)
         chunks = await asyncio.to_thread(chunker.chunk_pages, document.id, reading.pages)
         windows = await asyncio.to_thread(chunking.make_windows, chunker, chunks, reading.title, language)

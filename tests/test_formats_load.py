@@ -103,6 +103,7 @@ class TestServer:
             "zonas.csv": ("csv", "sheet"),
             "imagem.png": ("image", "page"),
         }
+        assert [d["name"] for d in listed if not d["language"]] == ["imagem.png"], "nothing is written in no language"
 
     @pytest.mark.parametrize(
         ("name", "kind", "shown"),
