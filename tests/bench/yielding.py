@@ -21,7 +21,7 @@ from tests.bench.streaming import read_answer
 from tests.bench.work import Work
 from tests.fakes.ollama import FakeOllama
 
-ASKED, BUSY_PAGES, WARM_S = 40, 400, 3
+ASKED, BUSY_PAGES, WARM_S = 100, 400, 10
 QUICK, FULL = (8, 32), (50, 200, 800, 2000)
 
 
