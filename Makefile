@@ -98,7 +98,7 @@ $(DONE)/venv:
 	@mkdir -p $(DONE) && touch $@
 
 $(DONE)/requirements: requirements.txt $(DONE)/venv
-	@echo "Fetching the Python packages (about 110, some 850 MB on disk)."
+	@echo "Fetching the Python packages (about 135, some 800 MB on disk)."
 	@$(PIP) install --require-hashes -r requirements.txt || $(SAY_OFFLINE)
 	@touch $@
 
