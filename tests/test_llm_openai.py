@@ -151,6 +151,8 @@ async def test_a_wrong_value_is_no_unknown_field(fake: FakeOpenAI, llm: OpenAILL
         ({"status": 307, "headers": {"Location": "http://127.0.0.1:9/"}}, ModelError, "final address"),
         ({"finish_reason": "content_filter"}, ModelRefused, "will not answer"),
         ({"garbage_after": 0}, ModelError, "no OpenAI-compatible chat"),
+        ({"garbage_after": 0, "garbage": b"data: " + b"[" * 100_000}, ModelError, "no OpenAI-compatible chat"),
+        ({"status": 400, "error": "[" * 100_000}, ModelRefused, "status 400: [["),
         ({"error_after": 2}, ModelError, "CUDA out of memory"),
         ({"garbage_after": 2}, ModelError, "no OpenAI-compatible chat"),
         ({"cut_after": 2}, ModelError, "broke off"),
@@ -206,7 +208,7 @@ async def test_checks_a_near_server_and_leaves_a_remote_one_alone(fake: FakeOpen
     async with opened(fake.url) as llm:
         await llm.check()
         assert llm.num_ctx == 2048
-    fake.models = ("a", "b")
+    fake.models, fake.switches.list_pause_s = ("a", "b"), 0.1  # longer lists come in pieces
     async with opened(fake.url) as llm:
         with pytest.raises(ModelMissing, match="but a, b"):
             await llm.check()

@@ -167,16 +167,16 @@ class OpenAILLM:
     async def _read_refusal(self, response: aiohttp.ClientResponse) -> Refusal:
         with self._problems.explained():
             async with asyncio.timeout(self._settings.connect_timeout_s):
-                text = await response.content.read(MAX_BODY)
+                text = await _read_body(response)
         try:
             return read_error(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):
             return Refusal(" ".join(text[:200].decode(errors="replace").split()))
 
     async def _read(self, response: aiohttp.ClientResponse) -> Any:
         if response.status != 200:
             raise self._problems.refused(response.status, await self._read_refusal(response), response.headers)
-        return json.loads(await response.content.read(MAX_BODY))
+        return json.loads(await _read_body(response))
 
     def _find_model(self, body: Any) -> None:
         """Whether the list of models names ours, and how much it takes. Servers of a single model, such as
@@ -216,6 +216,14 @@ class OpenAILLM:
                 trust_env=self._entry.trust_env,
             )
         return self._session
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, however it is cut on its way, up to MAX_BODY."""
+    body = bytearray()
+    while len(body) < MAX_BODY and (part := await response.content.read(MAX_BODY - len(body))):
+        body += part
+    return bytes(body)
 
 
 async def _read_events(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:

@@ -54,7 +54,7 @@ class Problems:
             ) from error
         except aiohttp.ClientError as error:
             raise self.broken_off(type(error).__name__) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError(
                 f"What answers for {self._who} speaks no OpenAI-compatible chat. Check its base_url in MODELS_FILE; "
                 "mostly it ends in /v1."

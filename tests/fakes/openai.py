@@ -50,10 +50,13 @@ class Switches:
     end_after: int | None = None
     """Ends in good form after so many tokens, without a finish reason and `[DONE]`."""
     garbage_after: int | None = None
+    garbage: bytes = b"<html>Bad gateway</html>"
     hang_at_end: bool = False
     """Keeps the connection open after the last chunk."""
     listed: bool = True
     """Whether GET /v1/models is there."""
+    list_pause_s: float = 0
+    """In the middle of that list."""
 
 
 class FakeOpenAI:
@@ -95,13 +98,19 @@ class FakeOpenAI:
             while not condition(self):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
-    async def _list(self, request: web.Request) -> web.Response:
+    async def _list(self, request: web.Request) -> web.StreamResponse:
         self.listings += 1
         self._check_key(request)
         if not self.switches.listed:
             raise web.HTTPNotFound
         models = [{"id": name, "object": "model", "max_model_len": self.switches.window} for name in self.models]
-        return web.json_response({"object": "list", "data": models})
+        body = json.dumps({"object": "list", "data": models}).encode()
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(body[:20])
+        await asyncio.sleep(self.switches.list_pause_s)
+        await response.write(body[20:])
+        return response
 
     def _check_key(self, request: web.Request) -> None:
         if self.switches.key and request.headers.get("Authorization") != f"Bearer {self.switches.key}":
@@ -196,7 +205,7 @@ class FakeOpenAI:
             case self.switches.error_after:
                 await response.write(b'data: {"error":{"message":"CUDA out of memory","code":500}}\n\n')
             case self.switches.garbage_after:
-                await response.write(b"<html>Bad gateway</html>\n\n")
+                await response.write(self.switches.garbage + b"\n\n")
             case self.switches.cut_after:
                 assert request.transport
                 request.transport.abort()
