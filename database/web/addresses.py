@@ -9,7 +9,7 @@ from database.errors import WrongAddress
 from database.web.allowed import Allowed, check_target
 
 MAX_CHARS = 2000
-_HOST = re.compile(r"[\w.:-]{1,253}", re.ASCII)
+_HOST = re.compile(r"(?=.{1,254}\Z)(?:[\w-]{1,63}(?:\.[\w-]{1,63})*\.?|[\da-f]*:[\da-f:.]*)", re.ASCII)
 
 
 def read_address(text: str, allowed: Allowed) -> URL:
@@ -22,7 +22,8 @@ def read_address(text: str, allowed: Allowed) -> URL:
         raise WrongAddress(f"An address has at most {MAX_CHARS} characters and no line breaks. Copy it again.")
     try:
         url = URL(text).with_fragment(None)
-        host, port = url.raw_host or "", url.port or 0
+        # Decoding shows what is no name: a label that says it is not in ASCII, and holds nothing.
+        host, port = (url.raw_host or "") if url.host else "", url.port or 0
     except ValueError as error:
         raise WrongAddress(f"{text!r} is no web address. Copy it from the browser again.") from error
     if url.scheme not in ("http", "https"):

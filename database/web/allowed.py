@@ -14,8 +14,14 @@ PORTS = frozenset({80, 443, 8080, 8443})
 _GLOBAL_V6 = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # What `ipaddress` (3.11) takes for global, beside multicast, although it ends elsewhere: tunnels, whose inner
-# address is another one; documentation and segment routing; the machine that serves a virtual one in Azure.
-_NEVER = tuple(map(ipaddress.ip_network, ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24", "168.63.129.16/32")))
+# address is another one; documentation and segment routing; the machines that serve virtual ones in Azure
+# and, among what is set aside for protocols, in Oracle's cloud.
+_NEVER = tuple(
+    map(
+        ipaddress.ip_network,
+        ("2001::/23", "2002::/16", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"),
+    )
+)
 _HOST = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?", re.ASCII)
 
 

@@ -1,5 +1,6 @@
 """What a site asks programs to leave alone: its robots.txt (RFC 9309)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.robotparser import RobotFileParser
 
@@ -38,5 +39,6 @@ class Robots:
             raise Unreachable(
                 f"{site.host} cannot say what programs may fetch: its robots.txt gives {status}. Try later."
             )
-        rules.parse(body.decode(errors="replace").splitlines() if status < 300 else [])
+        lines = body.decode(errors="replace").splitlines() if status < 300 else []
+        await asyncio.to_thread(rules.parse, lines)  # as many as a site likes
         return rules
