@@ -72,6 +72,13 @@ async def test_text_in_older_encodings(tmp_path: Path) -> None:
     assert texts(await read(tmp_path / "u16.txt")) == ["Decisão tomada"]
 
 
+@pytest.mark.parametrize("charset", ["zlib_codec", "rot13", "idna", "undefined", "no-such-one"])
+async def test_a_page_may_name_what_is_no_encoding_of_text(charset: str, tmp_path: Path) -> None:
+    page = f'<html><meta charset="{charset}"><body><p>Decisão tomada na sessão.</p></body></html>'
+    (tmp_path / "p.html").write_text(page, encoding="cp1252")
+    assert texts(await read(tmp_path / "p.html")) == ["Decisão tomada na sessão."]
+
+
 async def test_csv_repeats_its_header(tmp_path: Path) -> None:
     reading = await read(office.make_csv(tmp_path / "c.csv"))
     parts = texts(reading)

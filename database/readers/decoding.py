@@ -58,7 +58,8 @@ def _find_encoding(data: bytes) -> str:
 def _known(name: str) -> str:
     try:
         found = codecs.lookup(name).name
-    except LookupError:
+        b"\xe9".decode(found, errors="replace")  # some codecs are none of text, or refuse whatever they get
+    except (LookupError, UnicodeError):
         return ""
     # Browsers take ISO 8859-1 for Windows' superset of it, and say so in their standard.
     return WESTERN if found in ("iso8859-1", "ascii") else "" if found in ("utf-8", "utf-16") else found
