@@ -116,7 +116,7 @@ _FOREIGN: Mapping[bytes, str] = {
 }
 _BOMS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?><!--.*?-->\s*)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 _HTML_PARTS = re.compile(r"\s*<(?:title|meta|link|style|script|div|p|h[1-6]|table|article|section|main)\b", re.I)
 _XML = re.compile(r"\s*<(?:\?xml|svg|!doctype|rss|feed)\b", re.I)
 

@@ -282,3 +282,9 @@ async def test_animations_and_rotated_photos(tmp_path: Path) -> None:
 async def test_a_pdf_is_read_as_ever_whatever_it_is_called(tmp_path: Path) -> None:
     reading = await read(pdfs.make_pdf(tmp_path / "a.txt", ["Uma página"]))
     assert (reading.format, len(reading.pages)) == ("pdf", 1)
+
+
+def test_comments_without_end_are_told_from_a_web_page_at_once() -> None:
+    """Whoever tries every way to cut them into comments never ends, and holds up the whole server."""
+    assert find_start(b"<!---->" * 100 + b"%PDF-") == "pdf"
+    assert find_start(b"<!-- a --> <!---->" * 20 + b"<html>%PDF-") == "text"
