@@ -47,13 +47,17 @@ async def _wait_for_change(paths: Sequence[Path], without: Path) -> None:
 
 async def _wait(paths: Sequence[Path], without: Path, polling: bool) -> None:
     from watchfiles import awatch
+    from watchfiles._rust_notify import WatchfilesRustInternalError
 
     def matters(change: object, path: str) -> bool:
         return not Path(path).is_relative_to(without)  # or every load would bring on the next
 
     force = True if polling else None
-    async for _ in awatch(*paths, debounce=DEBOUNCE_MS, watch_filter=matters, force_polling=force):
-        return
+    try:
+        async for _ in awatch(*paths, debounce=DEBOUNCE_MS, watch_filter=matters, force_polling=force):
+            return
+    except* WatchfilesRustInternalError:  # a name that is not UTF-8: something has changed, whatever it is
+        await asyncio.sleep(AWAY_S)
 
 
 class Unsettled(OSError):
