@@ -150,6 +150,15 @@ async def done(client: ClientSession, number: int) -> bool:
     return sum(job["state"] == "done" for job in await list_jobs(client)) == number
 
 
+async def test_a_name_that_is_not_utf_8_does_not_end_it(served: Served, folder: Path, make: Any) -> None:
+    (folder / "a.pdf").write_bytes(make(1))
+    await has(served.client, "a.pdf")
+    (folder / os.fsdecode(b"relat\xf3rio.pdf")).write_bytes(make(2))
+    await settle()
+    (folder / "b.pdf").write_bytes(make(3))
+    await has(served.client, "a.pdf", "b.pdf")
+
+
 async def test_a_folder_that_is_away_takes_nothing_with_it(served: Served, folder: Path, make: Any) -> None:
     client = served.client
     (folder / "a.pdf").write_bytes(make(10))

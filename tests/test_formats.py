@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -212,6 +213,17 @@ def make_png(path: Path, width: int, height: int) -> Path:
     return path
 
 
+def make_renamed(path: Path) -> Path:
+    """A document that calls its text by another ending, and defines entities in it."""
+    office.replace_member(office.make_docx(path), "word/document.xml", define(BILLION))
+    with zipfile.ZipFile(path) as package:
+        members = {info.filename: package.read(info) for info in package.infolist()}
+    renamed = {name.replace("document.xml", "document.bin"): data for name, data in members.items()}
+    for name in ("[Content_Types].xml", "_rels/.rels", "word/_rels/document.bin.rels"):
+        renamed[name] = renamed[name].replace(b"word/document.xml", b"word/document.bin")
+    return office.make_zip(path, renamed)
+
+
 HOSTILE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "billion laughs": (
         "a.docx",
@@ -223,12 +235,14 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: office.replace_member(office.make_pptx(path), "ppt/slides/slide1.xml", define(OUTSIDE)),
         "defines XML entities",
     ),
+    "another ending": ("a.docx", make_renamed, "defines XML entities"),
     "zip bomb": ("a.xlsx", make_bomb, "more than 768 MB"),
     "deep": ("a.docx", make_deep_docx, "nested too deeply|damaged"),
     "many parts": ("a.zip", lambda path: office.make_zip(path, {f"{n}": b"" for n in range(20_001)}), "20000 parts"),
     "another zip": ("a.docx", lambda path: office.make_zip(path, {"a.txt": b"x"}), "no Office document"),
     "cut off": ("a.xlsx", lambda path: path.write_bytes(office.make_xlsx(path).read_bytes()[:3000]), "unpacked"),
     "many pixels": ("a.png", lambda path: make_png(path, 50_000, 50_000), "50000 × 50000 pixels"),
+    "a long picture": ("a.png", lambda path: make_png(path, 90_000_000, 1), "in a row"),
     "a picture cut off": ("a.png", lambda path: make_png(path, 90, 90), "damaged"),
     "many rows": ("a.csv", lambda path: office.make_csv(path, 60_000), "MAX_PAGES=100"),
     "quotes": ("a.csv", lambda path: path.write_text('a,b\n"' + "x" * (2 << 20)), "cannot be told apart"),

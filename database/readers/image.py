@@ -15,6 +15,8 @@ from database.readers.opening import Facts, check_file, load_library
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")
 MAX_MEGAPIXELS = 100
+MAX_LENGTH = 100_000
+"""Pixels of a side: what unpacks pictures sets much more aside for long rows than their pixels need."""
 MAX_SIDE = 4_000
 """Larger pictures are made smaller: A4 at 300 dots an inch has 3,508."""
 PAGE_POINTS = 842
@@ -66,10 +68,10 @@ def _count(image: Any) -> int:
 
 
 def _check_size(image: Any) -> None:
-    if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
+    if image.width * image.height > MAX_MEGAPIXELS * 1_000_000 or max(image.size) > MAX_LENGTH:
         raise FileTooLarge(
-            f"It has {image.width} × {image.height} pixels, more than {MAX_MEGAPIXELS} megapixels."
-            " Make it smaller and load it again."
+            f"It has {image.width} × {image.height} pixels, more than {MAX_MEGAPIXELS} megapixels"
+            f" or {MAX_LENGTH:,} in a row. Make it smaller and load it again."
         )
 
 

@@ -34,6 +34,8 @@ _KINDS = {
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, KeyError, OSError)
 _DAMAGED = "It is damaged and cannot be unpacked. Copy or download the file again."
 _BLOCK = 1 << 16
+_BLANKS = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
+"""What may stand before XML: marks of encodings, the halves of wide characters, white space."""
 
 
 def find_format(path: Path) -> str:
@@ -68,7 +70,7 @@ def open_package(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _check_parts(package: zipfile.ZipFile, kind: str) -> None:
-    parts = [info for info in package.infolist() if info.filename.lower().endswith((".xml", ".rels", ".vml"))]
+    parts = [info for info in package.infolist() if _is_text(package, info)]
     if any(info.flag_bits & 1 for info in parts):
         raise Damaged("Its parts are protected by a password. Remove it and load the file again.")
     if sum(info.file_size for info in parts) > MAX_PART_MB[kind] << 20:
@@ -77,6 +79,14 @@ def _check_parts(package: zipfile.ZipFile, kind: str) -> None:
         with package.open(info) as file:
             if _defines_types(file):
                 raise Damaged("It defines XML entities, which no Office program writes. Save it again with one.")
+
+
+def _is_text(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Whether a part is XML, whatever its name: other parts name those that are read."""
+    if info.filename.lower().endswith((".xml", ".rels", ".vml")) or info.flag_bits & 1:
+        return True
+    with package.open(info) as file:
+        return file.read(_BLOCK).lstrip(_BLANKS).startswith(b"<")
 
 
 def _defines_types(file: IO[bytes]) -> bool:
