@@ -94,7 +94,7 @@ def test_nothing_but_this_is_open_to_strangers() -> None:
         "/docs/{name}",
     }
     opened = {path for (_, path), need in POLICY.items() if need in (None, "anybody")}
-    assert opened == files | {"/health", "/ready", "/login", "/logout", "/openapi.json"}
+    assert opened == files | {"/health", "/ready", "/login", "/logout", "/openapi.json", "/api/version"}
 
 
 def make_certificate(folder: Path, *more: str) -> dict[str, str]:
