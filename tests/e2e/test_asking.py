@@ -38,8 +38,27 @@ async def ask(page: Page, question: str = QUESTION) -> Locator:
     return page.locator("article.turn").last
 
 
+KEPT = """async () => {
+  try {
+    if (!(await indexedDB.databases()).some(({ name }) => name === "acervo")) return;
+  } catch {
+    return;  // where it is blocked nothing is kept
+  }
+  const database = await new Promise((resolve, reject) => {
+    const opening = indexedDB.open("acervo");
+    Object.assign(opening, { onsuccess: () => resolve(opening.result), onerror: () => reject(opening.error) });
+  });
+  const work = database.transaction(database.objectStoreNames, "readwrite");
+  await new Promise((resolve) => { work.oncomplete = work.onabort = resolve; });
+  database.close();
+}"""
+"""Returns once what the page has begun to write is written: later transactions wait for earlier ones."""
+
+
 async def wait_for_phase(turn: Locator, phase: str) -> None:
+    """Also until it is kept, so that the page may be left."""
     await expect(turn).to_have_attribute("data-phase", phase)
+    await turn.page.evaluate(KEPT)
 
 
 async def test_tokens_appear_before_the_answer_ends(open_page: OpenPage, server: Server, ollama: FakeOllama) -> None:
