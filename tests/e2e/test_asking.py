@@ -39,15 +39,16 @@ async def ask(page: Page, question: str = QUESTION) -> Locator:
 
 
 KEPT = """async () => {
+  let database;
   try {
     if (!(await indexedDB.databases()).some(({ name }) => name === "acervo")) return;
+    database = await new Promise((resolve, reject) => {
+      const opening = indexedDB.open("acervo");
+      Object.assign(opening, { onsuccess: () => resolve(opening.result), onerror: () => reject(opening.error) });
+    });
   } catch {
     return;  // where it is blocked nothing is kept
   }
-  const database = await new Promise((resolve, reject) => {
-    const opening = indexedDB.open("acervo");
-    Object.assign(opening, { onsuccess: () => resolve(opening.result), onerror: () => reject(opening.error) });
-  });
   const work = database.transaction(database.objectStoreNames, "readwrite");
   await new Promise((resolve) => { work.oncomplete = work.onabort = resolve; });
   database.close();
