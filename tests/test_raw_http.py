@@ -197,7 +197,7 @@ NAMES = [
 @pytest.mark.parametrize("number", range(len(NAMES)))
 def test_names_in_any_script(number: int, server: Fuzzed) -> None:
     name = NAMES[number].encode(errors="surrogatepass").replace(b'"', b"%22")
-    body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="' + name + b'"\r\n\r\nno pdf\r\n--x--\r\n'
+    body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="' + name + b'"\r\n\r\n\x00\x01\x02\r\n--x--\r\n'
     cookie = server.headers["Cookie"].encode() + b"\r\nOrigin: http://localhost"
     head = (
         b"POST /documents HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nCookie: "
