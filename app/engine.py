@@ -17,8 +17,8 @@ from app.settings import ServerSettings
 from database.analysis import detect_language
 from database.embedders import make_embedder
 from database.errors import AcervoError
-from database.files import Originals
 from database.index import check_dimension, check_index
+from database.originals import KeptOriginals
 from database.rerankers import make_reranker
 from database.retrieval import Retriever
 from database.stores import make_store
@@ -50,7 +50,7 @@ class Engine:
         self.extractive = ExtractiveLLM(self.embedder, settings.num_ctx)
         self.nothing_found = NothingFound(settings.num_ctx)
         self.models = Models(settings, self.extractive, gemini_channel=gemini_channel)
-        self.originals = Originals(settings.data_dir / "files")
+        self.originals = KeptOriginals(settings.data_dir, self.store.files)
         self._reranker = make_reranker(settings)
         self._retriever = Retriever(self.store, self.embedder, self._reranker)
         self._settings = settings

@@ -1,6 +1,5 @@
 """A received file becomes a document with a job, or is found to be there already."""
 
-import asyncio
 import time
 from collections.abc import Collection
 from dataclasses import replace
@@ -62,8 +61,7 @@ async def place(library: Library, job: Job, file: Path) -> Job:
 
 async def resume(library: Library, document: Document) -> None:
     """Queue a document that is not ready, unless it is already or cannot be read."""
-    kept = await asyncio.to_thread(library.ingester.originals.path, document.id)
-    if document.state not in UNFINISHED or not await asyncio.to_thread(kept.is_file):
+    if document.state not in UNFINISHED or not await library.ingester.originals.has(document.id):
         return
     if await library.jobs.find_open(document.id) is None:
         await _queue(library, document, document.collection, "", new=False)
@@ -78,8 +76,7 @@ async def retry(library: Library, job_id: str) -> Job:
             raise Conflict(f"This job is {job.state}; only failed and cancelled ones can be tried again.")
         if job.url:
             return await _fetch_again(library, job, record)
-        kept = await asyncio.to_thread(library.ingester.originals.path, job.document)
-        if not await asyncio.to_thread(kept.is_file):
+        if not await library.ingester.originals.has(job.document):
             raise NotFound("The file of this job is not kept any more; send it again.")
         if await library.jobs.find_open(job.document, (job.collection,)):
             raise Conflict("The same file is on its way already.")

@@ -80,7 +80,8 @@ async def _queue(library: Library, planned: Planned) -> None:
             raise _Changed from error
         return await _refuse(library, planned, job, error)
     try:
-        await asyncio.to_thread(library.ingester.originals.keep, source, document.id, ending)
+        await library.ingester.originals.keep(source, document.id, ending)
+        await library.ingester.originals.put(document.id)
     except ReadError as error:
         raise _Changed from error
     async with library.changing:

@@ -7,9 +7,9 @@ import numpy as np
 
 from database.archive import ArchiveWriter, write_archive
 from database.backup import Carried
-from database.errors import AcervoError, IndexMismatch
-from database.files import Originals
+from database.errors import AcervoError, IndexMismatch, ReadError
 from database.index import SCHEMA
+from database.originals import KeptOriginals
 from database.stores import Store
 from database.transfer import BOOK, BOOK_ROWS, FORMAT, KINDS, STORED, VERSION, Stored
 
@@ -22,7 +22,7 @@ async def export(store: Store, data_dir: Path, path: Path, force: bool = False) 
     if record.schema != SCHEMA:
         raise IndexMismatch("The index was made by an older version. First type `python database/main.py --reindex`.")
     about = {"format": FORMAT, "version": VERSION, "store": store.kind, "index": asdict(record)}
-    originals, exported = Originals(data_dir / "files"), Carried()
+    originals, exported = KeptOriginals(data_dir, store.files), Carried()
     with write_archive(path, about, force) as archive:
         for document in await store.list_documents():
             await _export_document(archive, store, originals, document.id, exported)
@@ -34,11 +34,12 @@ async def export(store: Store, data_dir: Path, path: Path, force: bool = False) 
 
 
 async def _export_document(
-    archive: ArchiveWriter, store: Store, originals: Originals, document_id: str, exported: Carried
+    archive: ArchiveWriter, store: Store, originals: KeptOriginals, document_id: str, exported: Carried
 ) -> None:
     try:
-        kept = archive.add_original(originals.path(document_id), document_id)
-    except FileNotFoundError:
+        async with originals.borrow(document_id) as path:
+            kept = archive.add_original(path, document_id)
+    except (FileNotFoundError, ReadError):
         kept = False
     # Read after its original: what is there no more by now was deleted, and its original with it.
     found = await store.read_whole(document_id)

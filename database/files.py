@@ -9,12 +9,15 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from database.changes import FoundFile
 from database.documents import Name
 from database.errors import AcervoError, ReadError
 from database.formats import ENDINGS, KEPT_ENDINGS
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsRead
 
 LEFTOVER_S = 3600
 _BLOCK = 1 << 20
@@ -121,7 +124,7 @@ class Originals:
         kept = self.place(document_id, ending)
         try:
             with source.open("rb") as file:
-                _copy(file, kept, document_id)
+                copy_whole(file, kept, document_id)
         except (FileNotFoundError, PermissionError) as error:
             raise ReadError(f"cannot be read any more: {error.strerror}.") from error
         return kept
@@ -157,7 +160,14 @@ def _is_whole(kept: Path, source: Path) -> bool:
         return False
 
 
-def _copy(source: BinaryIO, kept: Path, document_id: str) -> None:
+def copy_whole(
+    source: "SupportsRead[bytes]",
+    kept: Path,
+    document_id: str,
+    otherwise: str = "changed while it was being read; load again when it is complete.",
+) -> None:
+    """Write what is read from `source` to `kept`, whole or not at all. Raises `ReadError`, with the text `otherwise`,
+    when its bytes do not hash to this id."""
     digest = hashlib.sha256()
     try:
         with whole_file(kept) as target:
@@ -165,7 +175,7 @@ def _copy(source: BinaryIO, kept: Path, document_id: str) -> None:
                 digest.update(block)
                 target.write(block)
             if digest.hexdigest() != document_id:
-                raise ReadError("changed while it was being read; load again when it is complete.")
+                raise ReadError(otherwise)
     except OSError as error:
         raise AcervoError(f"DATA_DIR cannot be written: {error.strerror} ({kept.parent}).") from error
 

@@ -9,8 +9,8 @@ from database.archive import Archive, open_archive, require_room
 from database.backup import Carried
 from database.documents import Contents, Document, IndexRecord, Vector
 from database.errors import ArchiveError, IndexMismatch
-from database.files import Originals
 from database.index import describe_index
+from database.originals import KeptOriginals
 from database.plan import join_names
 from database.stores import Store
 from database.transfer import BOOK, FORMAT, KINDS, MEMBERS, RECORD, STORED, VERSION, Stored, read
@@ -29,7 +29,7 @@ async def bring_in(store: Store, data_dir: Path, path: Path) -> Carried:
     with open_archive(path, FORMAT, VERSION, MEMBERS) as archive:
         require_room(data_dir, sum(map(archive.size, archive.names)))
         record = await _open_index(store, read(RECORD, archive.about.get("index"), path))
-        importer = _Importer(store, Originals(data_dir / "files"), archive)
+        importer = _Importer(store, KeptOriginals(data_dir, store.files), archive)
         imported = Carried()
         for name in archive.names:
             if name.endswith(".json") and name.startswith("documents/"):
@@ -62,7 +62,7 @@ async def _open_index(store: Store, record: IndexRecord) -> IndexRecord:
 class _Importer:
     """Brings the members of one archive into one store."""
 
-    def __init__(self, store: Store, originals: Originals, archive: Archive):
+    def __init__(self, store: Store, originals: KeptOriginals, archive: Archive):
         self._store, self._originals, self._archive = store, originals, archive
         self._files = {Path(name).stem: name for name in archive.names if name.startswith("files/")}
 
@@ -71,6 +71,7 @@ class _Importer:
         stored = self._read_document(name)
         document = stored.document
         kept = self._keep_original(document.id)
+        await self._originals.put(document.id)
         imported.documents += 1
         imported.originals += kept
         imported.missing.extend([] if kept else [document.id])
@@ -112,10 +113,10 @@ class _Importer:
 
     def _keep_original(self, document_id: str) -> bool:
         """Whether the original is kept by now."""
-        kept = self._originals.path(document_id)
+        kept = self._originals.local.path(document_id)
         name = self._files.get(document_id, "")
         if name and not kept.is_file():
-            kept = self._originals.place(document_id, Path(name).suffix)
+            kept = self._originals.local.place(document_id, Path(name).suffix)
         offered = name and self._archive.digest(name) == document_id
         if offered and not (kept.is_file() and kept.stat().st_size == self._archive.size(name)):
             self._archive.copy(name, kept)

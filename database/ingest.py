@@ -18,9 +18,9 @@ from database import analysis, chunking
 from database.build import SILENT, Builder, Progress
 from database.documents import Contents, Document, IndexRecord, Name, Reading, Record, make_title
 from database.embedders import Embedder
-from database.files import Originals
 from database.formats import format_of, kept_ending
 from database.index import check_dimension, check_record, make_record
+from database.originals import KeptOriginals
 from database.plan import Versions, exclude, join_names, without
 from database.readers import DocumentReader
 from database.readers.opening import read_start
@@ -46,7 +46,7 @@ class Ingester:
     def __init__(self, settings: IndexSettings, store: Store, embedder: Embedder):
         self._store = store
         self.reader = DocumentReader(settings)
-        self.originals = Originals(settings.data_dir / "files")
+        self.originals = KeptOriginals(settings.data_dir, store.files)
         self.builder = Builder(embedder)
         made = {name: _version(reader, embedder.name) for name, reader in self.reader.fingerprints.items()}
         self.versions = replace(made["pdf"], others=made)
@@ -62,7 +62,7 @@ class Ingester:
 
     async def make_by_stages(self, document: Document, progress: Progress) -> Document:
         """Publish a document whose original is kept: text, layout, ready. Stages that it has are left out."""
-        original = await asyncio.to_thread(self.originals.path, document.id)
+        original = await self.originals.find(document.id)
         await self.make_text(document, progress)
         draft, contents = await self._outline(document, original, progress)
         if document.state not in ("layout", "ready"):
@@ -75,7 +75,7 @@ class Ingester:
         """Publish the first stage of a document that has none yet."""
         if document.whole:
             return
-        original = await asyncio.to_thread(self.originals.path, document.id)
+        original = await self.originals.find(document.id)
         reading = await self.reader.read_plain(original, document.id, lambda done, total: progress.pages(0, total))
         if reading is not None:
             await self._publish_text(document, _name(reading, document, original), progress)
@@ -89,6 +89,7 @@ class Ingester:
         known = await self._store.get_document(document.id)
         if known is not None:
             document = replace(document, names=join_names(known.names, document.names))
+        await self.originals.put(document.id)
         await self._store.publish(document, contents)
         if erasure := await self._store.get_record(ERASURE, document.id):  # somebody deleted it meanwhile
             document = exclude(document, collections=erased_from(erasure))
@@ -100,6 +101,7 @@ class Ingester:
         known = document if document.version else replace(document, format=format_of(document.name))
         failed = replace(known, state="failed", reason=reason, version=self.versions.of(known).reader)
         failed = replace(failed, title=failed.title or make_title(document.name))
+        await self.originals.put(failed.id)
         await self._store.put_document(failed)
         return failed
 
@@ -116,19 +118,19 @@ class Ingester:
 
     async def forget(self, document_id: str) -> None:
         """Drop the original of a document and what is cached of it."""
-        await asyncio.to_thread(self.originals.drop, document_id)
+        await self.originals.drop(document_id)
         await asyncio.to_thread(self.reader.forget, document_id)
 
     async def _keep(self, document: Document, source: Path | None) -> Path:
         if source is None:
-            return await asyncio.to_thread(self.originals.path, document.id)
+            return await self.originals.find(document.id)
         ending = await self.find_ending(source)
-        return await asyncio.to_thread(self.originals.keep, source, document.id, ending)
+        return await self.originals.keep(source, document.id, ending)
 
     async def adopt(self, part: Path, document_id: str, name: str) -> None:
         """Take over a file in DATA_DIR, called `name`, whose bytes are known to hash to this id. Raises `ReadError`."""
         ending = await self.find_ending(part, name)
-        await asyncio.to_thread(self.originals.adopt, part, document_id, ending)
+        await self.originals.adopt(part, document_id, ending)
 
     async def find_ending(self, source: Path, name: str = "") -> str:
         """How the original of a file, called `name` if not as its path tells, is to end. Raises `ReadError`."""

@@ -70,6 +70,7 @@ class Loader:
         plan, summary = await self._make_plan(options)
         self._tell_rebuilt(rebuilt or [], summary)
         if not options.dry_run:
+            await self._ingester.originals.put_missing(self._documents)
             await self._carry_out(plan, record, summary)
         summary.seconds = time.monotonic() - started
         return summary
@@ -92,7 +93,7 @@ class Loader:
         self._label = Labels(name for document in await self._store.list_documents() for name in document.names)
 
         async def make(document: Document) -> tuple[Document, Contents]:
-            kept = await asyncio.to_thread(self._ingester.originals.path, document.id)
+            kept = await self._ingester.originals.find(document.id)
             return await self._build(Job(document, await asyncio.to_thread(find_source, document, kept)))
 
         with self._reporter.running():

@@ -32,6 +32,8 @@ class IndexSettings(BaseSettings):
     mongodb_db: str = "acervo"
     mongodb_timeout_s: Annotated[float, Field(gt=0)] = 10
     index_ready_timeout_s: Annotated[float, Field(gt=0)] = 180
+    originals: Literal["store", "folder"] = "store"
+    """Where MongoDB is the store: whether it keeps the originals, too, or DATA_DIR alone."""
     embedder: str = "minilm"
     reranker: str = ""
     ollama_host: str = "http://127.0.0.1:11434"

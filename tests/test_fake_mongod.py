@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bson.binary import Binary, BinaryVectorDtype
+from gridfs import GridFSBucket
+from gridfs.errors import NoFile
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_mongodb import MongoDBAtlasVectorSearch
@@ -208,7 +210,39 @@ def test_what_acervo_does_not_send_is_refused(rows: Rows) -> None:
     error = error_of(lambda: rows.database.command("mapReduce", "rows"))
     assert (error.code, error.details["codeName"]) == (59, "CommandNotFound")  # type: ignore[index]
     assert error_of(lambda: list(rows.aggregate([{"$facet": {}}]))).code == 40324
-    assert error_of(lambda: rows.create_index("a", unique=True)).code == 238
+    assert error_of(lambda: rows.create_index("a", sparse=True)).code == 238
+
+
+def test_unique_indexes(rows: Rows) -> None:
+    rows.insert_many([{"_id": 1, "a": 1, "n": 0}, {"_id": 2, "a": 1, "n": 1}, {"_id": 3}])
+    assert error_of(lambda: rows.create_index("a", unique=True)).code == 11000
+    rows.create_index([("a", 1), ("n", 1)], unique=True)
+    for repeated in ({"a": 1, "n": 1}, {}, {"a": None, "n": None}):
+        with pytest.raises(DuplicateKeyError):
+            rows.insert_one(dict(repeated))
+    with pytest.raises(DuplicateKeyError):
+        rows.update_one({"_id": 1}, {"$set": {"n": 1}})
+    rows.update_one({"_id": 1}, {"$set": {"n": 2}})
+    rows.delete_one({"_id": 2})
+    rows.insert_many([{"a": 1, "n": 0}, {"a": 1, "n": 1}])
+    rows.drop_index("a_1_n_1")
+    rows.insert_one({"a": 1, "n": 0})
+
+
+def test_gridfs(rows: Rows) -> None:
+    bucket, data = GridFSBucket(rows.database, "files"), bytes(range(256)) * 3000
+    first = bucket.upload_from_stream("a", data, metadata={"ending": ".pdf"})
+    second = bucket.upload_from_stream("a", data[:10])
+    assert rows.database["files.chunks"].count_documents({"files_id": first}) == 3
+    assert bucket.open_download_stream_by_name("a").read() == data[:10], "the one that came last"
+    stored = bucket.open_download_stream(first)
+    assert (stored.read(300_000) + stored.read(), stored.metadata) == (data, {"ending": ".pdf"})
+    with pytest.raises(DuplicateKeyError):
+        rows.database["files.chunks"].insert_one({"files_id": second, "n": 0, "data": b""})
+    bucket.delete(first)
+    assert rows.database["files.chunks"].count_documents({}) == 1
+    with pytest.raises(NoFile):
+        bucket.open_download_stream(first)
 
 
 def test_groups(rows: Rows) -> None:

@@ -71,7 +71,7 @@ async def keep(ingester: Ingester, tmp_path: Path, pages: int = 3) -> Document:
     """A document whose original is kept, as an upload leaves it."""
     await asyncio.to_thread(make_bytes, tmp_path, pages)
     (file,), _ = await asyncio.to_thread(find_files, [tmp_path / f"0-{pages}.pdf"])
-    await asyncio.to_thread(ingester.originals.keep, tmp_path / f"0-{pages}.pdf", file.document_id)
+    await ingester.originals.keep(tmp_path / f"0-{pages}.pdf", file.document_id)
     return Document(file.document_id, "", (Name(UPLOADS, "0.pdf"),), file.size)
 
 
@@ -193,7 +193,7 @@ async def test_a_load_finishes_what_was_left_as_text(
     files, _ = await asyncio.to_thread(find_files, [loaded / "pdf"])
     for file, name in zip(files, (files[0].name, Name(UPLOADS, files[1].name.path)), strict=True):
         document = Document(file.document_id, "", (name,), file.size)
-        await asyncio.to_thread(ingester.originals.keep, loaded / "pdf" / file.name.path, document.id)
+        await ingester.originals.keep(loaded / "pdf" / file.name.path, document.id)
         with pytest.raises(asyncio.CancelledError):
             await ingester.make_by_stages(document, Stopping())
     assert {document.state for document in await store.list_documents()} == {"text"}

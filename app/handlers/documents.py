@@ -118,7 +118,7 @@ def _read_zoom(text: str) -> float:
 
 
 async def _find_original(request: web.Request, document: Document) -> Path:
-    path = await asyncio.to_thread(request.app[ENGINE].originals.path, document.id)
+    path = await request.app[ENGINE].originals.find(document.id)
     if not await asyncio.to_thread(path.is_file):
         raise NotFound(f"The original of {document.name} is not on this machine; load it again with `make load`.")
     return path

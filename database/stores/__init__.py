@@ -1,6 +1,7 @@
 """Where the index lives: one protocol, one file for each store, and the factory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from database.documents import (
@@ -48,6 +49,27 @@ class Generation(Protocol):
         sample, the same on every store."""
 
 
+class Files(Protocol):
+    """Originals of documents, kept in the store for every machine. All methods may raise `StoreError`."""
+
+    async def put(self, document_id: str, path: Path) -> None:
+        """Keep the file at `path`, whole or not at all, unless it is kept."""
+
+    async def fetch(self, document_id: str, find_place: Callable[[str], Path]) -> Path | None:
+        """Write a document's original to where `find_place` wants a file with its ending; None without
+        any. Raises `ReadError` for one that is damaged."""
+
+    async def find(self, document_ids: Collection[str] | None = None) -> set[str]:
+        """Which of these documents (None: of all) have their originals here."""
+
+    async def drop(self, document_id: str) -> None:
+        """Forget a document's original."""
+
+    async def sweep(self, document_ids: Collection[str]) -> int:
+        """Forget the originals of all documents but these, and what killed writers left, once that is
+        an hour old; how many originals went."""
+
+
 class Store(Generation, Protocol):
     """Documents, pages, chunks and windows, and the views that search windows and pages.
 
@@ -58,6 +80,8 @@ class Store(Generation, Protocol):
 
     kind: str
     """"sqlite" or "mongodb"."""
+    files: Files | None
+    """Where originals are kept for every machine; None in a store that is one machine's."""
 
     async def open(self) -> None:
         """Connect and create what is missing (collections, tables, ordinary indexes)."""
@@ -153,4 +177,4 @@ def make_store(settings: IndexSettings) -> Store:
     return SqliteStore(settings.data_dir / "index.sqlite")
 
 
-__all__ = ["Name", "Store", "make_store"]
+__all__ = ["Files", "Name", "Store", "make_store"]

@@ -1,7 +1,8 @@
 """The store for teams: MongoDB with Atlas Search, asked through Motor.
 
 Collections: `documents` (the records, whose `release` says which contents count), `pages`,
-`chunks`, `windows` (with the two search indexes), `index` (the index record) and `books`.
+`chunks`, `windows` (with the two search indexes), `index` (the index record), `books`, and what GridFS
+keeps of originals.
 """
 
 import asyncio
@@ -24,9 +25,10 @@ from database.documents import (
 )
 from database.errors import GenerationGone
 from database.settings import IndexSettings
-from database.stores import Generation
+from database.stores import Files, Generation
 from database.stores.mongo_client import Connection, soon
 from database.stores.mongo_contents import ContentsRows
+from database.stores.mongo_files import MongoFiles
 from database.stores.mongo_generation import MongoGeneration
 from database.stores.mongo_generations import Generations
 from database.stores.mongo_records import RecordRows
@@ -45,6 +47,8 @@ class MongoStore:
         self.connection = Connection(settings)
         self._generations = Generations(self.connection, settings.index_ready_timeout_s)
         self._records = RecordRows(self.connection)
+        self.files: Files | None = (files := MongoFiles(self.connection, settings.originals == "store"))
+        self._create_files = files.create
 
     async def open(self) -> None:
         """Connect, and create collections and ordinary indexes.
@@ -53,6 +57,7 @@ class MongoStore:
         """
         await self.connection.open()
         await self._records.create()
+        await self._create_files()
         await (await self._answering()).create()
 
     async def aclose(self) -> None:

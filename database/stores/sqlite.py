@@ -22,7 +22,7 @@ from database.documents import (
     Window,
 )
 from database.errors import StoreError
-from database.stores import Generation
+from database.stores import Files, Generation
 from database.stores.sqlite_generations import GenerationsFile, SqliteGeneration
 from database.stores.sqlite_records import RecordsFile
 
@@ -41,6 +41,8 @@ class SqliteStore:
     """The `Store` in the file `path`; `database.stores.Store` says what each method promises."""
 
     kind = "sqlite"
+    files: Files | None = None
+    """Originals lie beside the file."""
 
     def __init__(self, path: Path):
         self.file = StoreFile(path)

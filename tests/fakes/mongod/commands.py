@@ -104,10 +104,10 @@ class Commands:
     def _create_indexes(self, command: Doc) -> Doc:
         collection = self._made(command)
         for spec in command["indexes"]:
-            if spec.get("unique"):
-                raise CommandError(238, "unique indexes are not implemented")
+            if spec.keys() & {"sparse", "partialFilterExpression"}:
+                raise CommandError(238, "indexes of some documents alone are not implemented")
             if spec not in collection.indexes:
-                collection.indexes.append(spec)
+                collection.add_index(spec)
         return {"numIndexesAfter": len(collection.indexes), "ok": 1.0}
 
     def _list_indexes(self, command: Doc) -> Doc:
@@ -115,10 +115,9 @@ class Commands:
 
     def _drop_index(self, command: Doc) -> Doc:
         collection = self._existing(command)
-        kept = [spec for spec in collection.indexes if spec["name"] != command["index"]]
-        if len(kept) == len(collection.indexes):
+        was = len(collection.indexes)
+        if not collection.drop_index(command["index"]):
             raise CommandError(27, f"index not found with name [{command['index']}]")
-        was, collection.indexes = len(collection.indexes), kept
         return {"nIndexesWas": was, "ok": 1.0}
 
     def _existing(self, command: Doc) -> Collection:

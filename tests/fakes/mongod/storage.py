@@ -54,6 +54,11 @@ def to_vector(value: Any) -> "Array | None":
     return np.asarray(value, dtype=np.float64)
 
 
+def is_quantized(value: Any) -> bool:
+    """Whether a document's vector is one of bytes or bits already, which an index that quantises leaves out."""
+    return isinstance(value, Binary) and value.subtype == 9 and value[:1] != b"\x27"
+
+
 class Mirror:
     """mongot follows the collection's change stream `lag_s` behind, in order."""
 
@@ -94,6 +99,8 @@ class Collection:
     docs: dict[bytes, Doc] = field(default_factory=dict)
     search_indexes: dict[str, Any] = field(default_factory=dict)
     indexes: list[Doc] = field(default_factory=lambda: [{"v": 2, "key": {"_id": 1}, "name": "_id_"}])
+    _unique: dict[str, tuple[Doc, dict[bytes, bytes]]] = field(default_factory=dict)
+    """By the index's name: what was asked for, and the keys of documents by their values."""
 
     def find(self, query: Doc) -> Iterator[Doc]:
         """Documents that meet a filter."""
@@ -102,12 +109,35 @@ class Collection:
             return iter([doc] if doc is not None else [])
         return (doc for doc in list(self.docs.values()) if matches(doc, query))
 
+    def add_index(self, spec: Doc) -> None:
+        """Keep what was asked for; a unique index is held from now on. Error 11000 when it is broken already."""
+        if spec.get("unique"):
+            values: dict[bytes, bytes] = {}
+            for key, doc in self.docs.items():
+                _check(spec, values, doc, key)
+                values[_values(spec, doc)] = key
+            self._unique[spec["name"]] = (spec, values)
+        self.indexes.append(spec)
+
+    def drop_index(self, name: str) -> bool:
+        """Forget an index; whether there was one."""
+        self._unique.pop(name, None)
+        kept = [spec for spec in self.indexes if spec["name"] != name]
+        was, self.indexes = self.indexes, kept
+        return len(kept) < len(was)
+
     def put(self, doc: Doc) -> None:
-        """Write a document whole; error 10334 when it is too large."""
+        """Write a document whole; error 10334 when it is too large, 11000 when a unique index has its values."""
         size = len(bson.encode(doc))
         if size > MAX_BYTES:
             raise CommandError(10334, f"BSONObj size: {size} is invalid. Size must be between 0 and {MAX_BYTES}")
         key = key_of(doc["_id"])
+        for spec, values in self._unique.values():
+            _check(spec, values, doc, key)
+        for spec, values in self._unique.values():
+            if key in self.docs:
+                del values[_values(spec, self.docs[key])]
+            values[_values(spec, doc)] = key
         self.docs[key] = doc
         self._tell(key, doc)
 
@@ -148,5 +178,18 @@ class Collection:
         for doc in found:
             key = key_of(doc["_id"])
             del self.docs[key]
+            for spec, values in self._unique.values():
+                values.pop(_values(spec, doc))
             self._tell(key, None)
         return len(found)
+
+
+def _values(spec: Doc, doc: Doc) -> bytes:
+    """What a unique index tells documents apart by; a field that is missing counts as null."""
+    found = [value_at(doc, path) for path in spec["key"]]
+    return key_of([None if value is MISSING else value for value in found])
+
+
+def _check(spec: Doc, values: dict[bytes, bytes], doc: Doc, key: bytes) -> None:
+    if values.get(_values(spec, doc), key) != key:
+        raise CommandError(11000, f"E11000 duplicate key error index: {spec['name']} dup key")

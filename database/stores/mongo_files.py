@@ -1,0 +1,111 @@
+"""Originals in MongoDB: GridFS, in the collections `originals.files` and `originals.chunks`.
+
+A file is called as its document's id. Two servers may put the same one at the same time; it lies there
+twice then, either is read, and both go together. pymongo's own bucket is used in a thread, for the
+other end of each transfer is a file on disk.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bson import ObjectId
+
+from database.errors import ReadError
+from database.files import LEFTOVER_S, copy_whole
+from database.stores.mongo_client import Connection
+
+if TYPE_CHECKING:
+    from gridfs import GridFSBucket
+
+BUCKET = "originals"
+FILES, CHUNKS = f"{BUCKET}.files", f"{BUCKET}.chunks"
+DAMAGED = "Its copy in MongoDB is damaged. Load it again."
+
+
+class MongoFiles:
+    """Originals over one connection; `database.stores.Files` says what each method promises. Unless it `takes`
+    any, those that it has can be fetched and dropped."""
+
+    def __init__(self, connection: Connection, takes: bool):
+        self._connection, self._takes = connection, takes
+
+    async def create(self) -> None:
+        """Create the indexes that GridFS would create with the first file, but for several servers at once."""
+        files, chunks = (self._connection.database[name] for name in (FILES, CHUNKS))
+        await self._connection.call(lambda: files.create_index([("filename", 1), ("uploadDate", 1)]))
+        await self._connection.call(lambda: chunks.create_index([("files_id", 1), ("n", 1)], unique=True))
+
+    async def put(self, document_id: str, path: Path) -> None:
+        """Keep the file at `path`, unless it is kept."""
+        if self._takes and not await self.find([document_id]):
+            await self._connection.call(lambda: asyncio.to_thread(self._upload, document_id, path))
+
+    async def fetch(self, document_id: str, find_place: Callable[[str], Path]) -> Path | None:
+        """Write a document's original to where `find_place` wants a file with its ending; None without any."""
+        try:
+            return await self._connection.call(lambda: asyncio.to_thread(self._download, document_id, find_place))
+        except ReadError:
+            await self.drop(document_id)  # so that loading it again helps
+            raise
+
+    async def find(self, document_ids: Collection[str] | None = None) -> set[str]:
+        """Which of these documents (None: of all) have their originals here."""
+        query = {} if document_ids is None else {"filename": {"$in": list(document_ids)}}
+        return {row["filename"] for row in await self._connection.find(FILES, query, projection={"filename": 1})}
+
+    async def drop(self, document_id: str) -> None:
+        """Forget a document's original."""
+        await self._drop({"filename": document_id})
+
+    async def sweep(self, document_ids: Collection[str]) -> int:
+        """Forget the originals of all documents but these, and what uploads that were killed left, once it is
+        LEFTOVER_S old; how many originals went."""
+        old = time.time() - LEFTOVER_S
+        gone = [
+            row["_id"]
+            for row in await self._connection.find(FILES, {"uploadDate": {"$lt": datetime.fromtimestamp(old, UTC)}})
+            if row["filename"] not in document_ids
+        ]
+        for file_id in gone:
+            await self._drop({"_id": file_id})
+        await self._drop_orphans(ObjectId.from_datetime(datetime.fromtimestamp(old, UTC)))
+        return len(gone)
+
+    async def _drop(self, query: dict[str, Any]) -> None:
+        # The record goes first, as in every bucket: what is killed in between is swept later.
+        for row in await self._connection.find(FILES, query, projection={"_id": 1}):
+            await self._connection.delete(FILES, {"_id": row["_id"]})
+            await self._connection.delete(CHUNKS, {"files_id": row["_id"]})
+
+    async def _drop_orphans(self, before: ObjectId) -> None:
+        pipeline: list[dict[str, Any]] = [{"$sort": {"files_id": 1}}, {"$group": {"_id": "$files_id"}}]
+        held = {row["_id"] for row in await self._connection.aggregate(CHUNKS, pipeline)}
+        files = {row["_id"] for row in await self._connection.find(FILES, {}, projection={"_id": 1})}
+        for file_id in held - files:
+            await self._connection.delete(CHUNKS, {"files_id": file_id, "_id": {"$lt": before}})
+
+    def _bucket(self) -> "GridFSBucket":
+        from gridfs import GridFSBucket
+
+        return GridFSBucket(self._connection.database.delegate, BUCKET)
+
+    def _upload(self, document_id: str, path: Path) -> None:
+        with path.open("rb") as source:
+            self._bucket().upload_from_stream(document_id, source, metadata={"ending": path.suffix})
+
+    def _download(self, document_id: str, find_place: Callable[[str], Path]) -> Path | None:
+        from gridfs.errors import CorruptGridFile, NoFile
+
+        try:
+            with self._bucket().open_download_stream_by_name(document_id) as stored:
+                place = find_place(str((stored.metadata or {}).get("ending", ".pdf")))
+                copy_whole(stored, place, document_id, DAMAGED)
+                return place
+        except NoFile:
+            return None
+        except CorruptGridFile as error:
+            raise ReadError(DAMAGED) from error
