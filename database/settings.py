@@ -31,6 +31,8 @@ class IndexSettings(BaseSettings):
     mongodb_uri: str = ""
     mongodb_db: str = "acervo"
     mongodb_timeout_s: Annotated[float, Field(gt=0)] = 10
+    mongodb_quantization: Literal["none", "scalar", "binary"] = "none"
+    """How coarse the vectors are that MongoDB's search process holds in memory."""
     index_ready_timeout_s: Annotated[float, Field(gt=0)] = 180
     originals: Literal["store", "folder"] = "store"
     """Where MongoDB is the store: whether it keeps the originals, too, or DATA_DIR alone."""

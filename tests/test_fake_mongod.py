@@ -475,6 +475,7 @@ def test_search_index_commands(server: FakeMongod, rows: Rows) -> None:
     rows.update_search_index("vi", other)
     (row,) = rows.list_search_indexes("vi")
     assert row["latestDefinition"] == other
+    assert error_of(lambda: rows.update_search_index("vi", {"mappings": {"dynamic": True}})).code == 197
     assert sorted(row["name"] for row in rows.list_search_indexes()) == ["ti", "vi"]
     rows.drop_search_index("vi")
     assert nearest(rows) == []
@@ -483,6 +484,59 @@ def test_search_index_commands(server: FakeMongod, rows: Rows) -> None:
     rows.create_search_index(model)
     (row,) = rows.list_search_indexes("vi")
     assert (row["status"], row["statusDetail"][0]["mainIndex"]["message"]) == ("FAILED", "disk full")
+
+
+def test_an_updated_index_answers_as_before_until_it_is_built(server: FakeMongod, rows: Rows) -> None:
+    make_indexes(rows)
+    server.mongot.updating_polls = 3
+    rows.update_search_index("vi", {"fields": VECTORS["fields"][:1]})
+    (row,) = rows.list_search_indexes("vi")
+    assert (row["status"], row["queryable"], row["latestDefinition"]["fields"]) == (
+        "BUILDING",
+        True,
+        VECTORS["fields"][:1],
+    )
+    (host,) = row["statusDetail"]
+    assert (host["mainIndex"]["definition"], host["stagedIndex"]["status"]) == (VECTORS, "BUILDING")
+    assert len(nearest(rows, filter={"lang": "pt"})) == 2
+    assert "needs to be indexed as filter" in str(error_of(lambda: nearest(rows, filter={"lang": "pt"})))
+    (row,) = rows.list_search_indexes("vi")
+    assert (row["status"], "stagedIndex" in row["statusDetail"][0]) == ("READY", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"quantization": "int4"}, '"quantization" must be one of [none, scalar, binary]'),
+        ({"quantization": "binary", "numDimensions": 12}, "multiple of 8"),
+        ({"quantization": "binary", "numDimensions": 16}, ""),
+        ({"quantization": "scalar"}, ""),
+        ({"hnswOptions": {"maxEdges": 8}}, "hnswOptions.maxEdges"),
+        ({"hnswOptions": {"numEdgeCandidates": 3201}}, "hnswOptions.numEdgeCandidates"),
+        ({"similarity": "manhattan"}, '"similarity" must be one of'),
+        ({"type": "vektor"}, '"type" must be one of'),
+    ],
+)
+def test_definitions_are_validated_when_made_and_when_updated(rows: Rows, changes: dict[str, Any], text: str) -> None:
+    make_indexes(rows)
+    model = {"fields": [VECTORS["fields"][0] | changes]}
+    for make in (
+        lambda: rows.create_search_index(SearchIndexModel(model, "other", "vectorSearch")),
+        lambda: rows.update_search_index("vi", model),
+    ):
+        if text:
+            assert text in str(error_of(make))
+        else:
+            make()
+
+
+def test_an_index_that_quantises_leaves_out_vectors_of_bytes(rows: Rows) -> None:
+    small = Binary.from_vector([127, 0, 0], BinaryVectorDtype.INT8)
+    make_indexes(rows)
+    rows.insert_one({"_id": "bytes", "embedding": small, "lang": "pt"})
+    assert "bytes" in dict(nearest(rows))
+    rows.update_search_index("vi", {"fields": [VECTORS["fields"][0] | {"quantization": "scalar"}]})
+    assert dict(nearest(rows)).keys() == {"a", "b", "c"}
 
 
 def test_mongot_starting_or_absent(server: FakeMongod, rows: Rows) -> None:

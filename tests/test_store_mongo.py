@@ -420,9 +420,11 @@ async def test_small_and_filtered_searches_are_exact(server: FakeMongod, store: 
     await store.put_document(replace(document, window_count=50_000))
     await store.search(query)
     await store.search(replace(query, limit=700))
-    await store.search(ask(vector=contents.vectors[0], only=(document.id,)))
+    await store.put_document(replace(document, window_count=50_000, page_count=10))
+    await store.search(replace(query, filters=Filters(first_page=1, last_page=2)))
+    await store.search(replace(query, filters=Filters(last_page=9)))
     asked = [(stage.get("exact"), stage.get("numCandidates")) for stage in stages(server, "$vectorSearch")]
-    assert asked == [(True, None), (None, 4000), (None, 10_000), (True, None)]
+    assert asked == [(True, None), (None, 4000), (None, 10_000), (True, None), (None, 4000)]
 
 
 async def test_very_long_questions_are_cut_to_what_lucene_takes(store: Store) -> None:

@@ -28,9 +28,11 @@ from database.settings import IndexSettings
 from database.stores import Files, Generation
 from database.stores.mongo_client import Connection, soon
 from database.stores.mongo_contents import ContentsRows
+from database.stores.mongo_definitions import IndexOptions
 from database.stores.mongo_files import MongoFiles
 from database.stores.mongo_generation import MongoGeneration
 from database.stores.mongo_generations import Generations
+from database.stores.mongo_migrations import migrate, require_known
 from database.stores.mongo_records import RecordRows
 from database.stores.mongo_rows import Row, Shelf
 from database.stores.mongo_search import TRIES, Searcher
@@ -45,7 +47,9 @@ class MongoStore:
 
     def __init__(self, settings: IndexSettings):
         self.connection = Connection(settings)
-        self._generations = Generations(self.connection, settings.index_ready_timeout_s)
+        options = IndexOptions(settings.index_ready_timeout_s, settings.mongodb_quantization)
+        self._generations = Generations(self.connection, options)
+        self._quantized = options.quantization != "none"
         self._records = RecordRows(self.connection)
         self.files: Files | None = (files := MongoFiles(self.connection, settings.originals == "store"))
         self._create_files = files.create
@@ -56,6 +60,7 @@ class MongoStore:
         A store whose server is away raises `StoreUnavailable` here and works once the server is there.
         """
         await self.connection.open()
+        await require_known(self.connection)  # before anything is written
         await self._records.create()
         await self._create_files()
         await (await self._answering()).create()
@@ -80,11 +85,13 @@ class MongoStore:
     async def check(self) -> None:
         """Tell apart: no server, login refused, no search process, no index, not ready, other dimension."""
         await self.connection.call(lambda: self.connection.database.command("ping"))
+        await require_known(self.connection)
         record = await self.read_index()
         await (await self._answering()).indexes.require_ready(record.dimension if record else None)
 
     async def prepare(self, record: IndexRecord) -> None:
-        """Create the search indexes and wait until they answer."""
+        """Bring what older versions left up to date, create the search indexes and wait until they answer."""
+        await migrate(self.connection)
         await (await self._answering()).prepare(record.dimension)
 
     async def wait_until_searchable(self, document_ids: Sequence[str]) -> None:
@@ -161,7 +168,7 @@ class MongoStore:
         async def search(shelf: Shelf) -> Candidates:
             if query.generation not in (0, shelf.generation):
                 raise GenerationGone("The index was rebuilt meanwhile. Ask again.")
-            found = await Searcher(self.connection, shelf).search(query)
+            found = await Searcher(self.connection, shelf, quantized=self._quantized).search(query)
             if query.vector is not None and not found.vector and (await self.count()).windows:
                 await self.check()  # mongot finds nothing, too, in an index that was deleted
             return found

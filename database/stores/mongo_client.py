@@ -157,6 +157,10 @@ class Connection:
         """All rows at the end of a pipeline over a collection."""
         return await self.call(lambda: self.database[name].aggregate(pipeline, **options).to_list(None))
 
+    async def estimate_count(self, name: str) -> int:
+        """How many rows a collection has, by its statistics: at once, however many there are."""
+        return await self.call(lambda: self.database[name].estimated_document_count())
+
     async def replace(self, name: str, row: dict[str, Any]) -> None:
         """Write one row, in place of the one with its `_id` if there is one."""
         await self.call(lambda: self.database[name].replace_one({"_id": row["_id"]}, row, upsert=True))

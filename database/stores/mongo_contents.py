@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pymongo import ReplaceOne
 
 from database.documents import Chunk, Contents, Document, Page, Vector, Window
@@ -14,6 +13,7 @@ from database.stores.mongo_client import Connection
 from database.stores.mongo_rows import Row, Shelf
 from database.stores.mongo_scope import read_releases
 from database.stores.mongo_search import TRIES
+from database.stores.mongo_vectors import read_vector
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -121,7 +121,7 @@ class ContentsRows:
         """Vectors of a document by their windows' texts."""
         query, fields = {"document_id": document_id, "embedding": {"$exists": True}}, {"text": 1, "embedding": 1}
         found = await self._connection.find(self._windows, query, projection=fields)
-        return {row["text"]: np.asarray(row["embedding"], np.float32) for row in found}
+        return {row["text"]: read_vector(row["embedding"]) for row in found}
 
     async def sample_windows(self, limit: int) -> list[Window]:
         """The windows with the smallest ids of searchable documents."""

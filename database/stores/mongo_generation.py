@@ -10,6 +10,7 @@ from database.errors import StoreError
 from database.stores import mongo_rows as rows
 from database.stores.mongo_client import Connection
 from database.stores.mongo_contents import ContentsRows
+from database.stores.mongo_definitions import IndexOptions
 from database.stores.mongo_errors import REBUILD
 from database.stores.mongo_index import SearchIndexes
 from database.stores.mongo_rows import Shelf
@@ -26,10 +27,10 @@ INDEXES = {
 class MongoGeneration:
     """A `Generation`; `key` says which of the index records is its own. The next one leaves names alone."""
 
-    def __init__(self, connection: Connection, timeout_s: float, shelf: Shelf, key: str = "record"):
+    def __init__(self, connection: Connection, options: IndexOptions, shelf: Shelf, key: str = "record"):
         self._connection, self._key, self.shelf = connection, key, shelf
         self.contents = ContentsRows(connection, shelf)
-        self.indexes = SearchIndexes(connection, timeout_s, shelf.name("windows"))
+        self.indexes = SearchIndexes(connection, options, shelf.name("windows"))
 
     async def create(self) -> None:
         """Create collections and ordinary indexes."""

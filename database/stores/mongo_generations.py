@@ -13,6 +13,7 @@ from database.documents import IndexRecord
 from database.stores import mongo_rows as rows
 from database.stores.mongo_client import Connection
 from database.stores.mongo_contents import ContentsRows
+from database.stores.mongo_definitions import IndexOptions
 from database.stores.mongo_generation import MongoGeneration
 from database.stores.mongo_rows import FIELDS, Shelf
 
@@ -35,8 +36,8 @@ class IndexRecords:
 class Generations:
     """All generations over one connection."""
 
-    def __init__(self, connection: Connection, timeout_s: float):
-        self._connection, self._timeout_s = connection, timeout_s
+    def __init__(self, connection: Connection, options: IndexOptions):
+        self._connection, self._options = connection, options
 
     async def read(self) -> IndexRecords:
         """The records by now. What a killed switch left of the next one's is passed over."""
@@ -51,7 +52,7 @@ class Generations:
         return self._open(Shelf((await self.read()).number))
 
     def _open(self, shelf: Shelf, key: str = "record") -> MongoGeneration:
-        return MongoGeneration(self._connection, self._timeout_s, shelf, key)
+        return MongoGeneration(self._connection, self._options, shelf, key)
 
     async def all_contents(self) -> list[ContentsRows]:
         """The contents of every generation there is."""

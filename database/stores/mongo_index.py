@@ -7,6 +7,7 @@ only when its status says so and a probe has been answered.
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -18,14 +19,14 @@ from database.errors import IndexMismatch, IndexNotReady, StoreError
 from database.stores.mongo_client import Connection
 from database.stores.mongo_definitions import (
     SIMILARITY,
-    TEXT_DEFINITION,
     TEXT_INDEX,
     VECTOR_INDEX,
+    IndexOptions,
     dimension_of,
     marked_stage,
-    paths_of,
+    serves,
+    suits,
     unit_vector,
-    vector_definition,
     vector_field,
     vector_stage,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from database.stores.mongo_client import MotorCollection
 
 T = TypeVar("T")
+LOG = logging.getLogger(__name__)
 
 POLL_S = (0.05, 0.1, 0.2, 0.5)
 """Pauses between looks; the last one repeats."""
@@ -53,9 +55,9 @@ class _IndexMissing(IndexNotReady):
 class SearchIndexes:
     """The search indexes of one collection of windows."""
 
-    def __init__(self, connection: Connection, timeout_s: float, name: str):
+    def __init__(self, connection: Connection, options: IndexOptions, name: str):
         self._connection = connection
-        self._timeout_s = timeout_s
+        self._options = options
         self._name = name
 
     @property
@@ -63,16 +65,18 @@ class SearchIndexes:
         return self._connection.database[self._name]
 
     async def create(self, dimension: int) -> None:
-        """Make what is missing and wait until both answer. Raises `IndexMismatch` for another dimension."""
+        """Make what is missing, update what is defined otherwise, and wait until both answer. Nobody waits for the
+        rebuilding of one that answers all the same. Raises `IndexMismatch` for another dimension."""
+        wanted = self._options.define(dimension)
 
         async def create() -> bool:
             rows = await self._list()
             self._compare(rows, dimension)
-            await self._define(rows, dimension)
+            await self._define(rows, wanted)
             return True
 
         await self._poll(create)
-        await self._poll(self._are_ready)
+        await self._poll(partial(self._are_ready, wanted))
 
     async def require_ready(self, dimension: int | None) -> None:
         """Return when searches can be answered; say what is missing otherwise."""
@@ -136,22 +140,22 @@ class SearchIndexes:
                 f"{dimension} and {SIMILARITY} are needed. Rebuild it with `{REBUILD}`."
             )
 
-    async def _define(self, rows: Mapping[str, Row], dimension: int) -> None:
-        """Create what is missing; update what lacks a field, as one made by an older version does."""
-        wanted = {VECTOR_INDEX: ("vectorSearch", vector_definition(dimension)), TEXT_INDEX: ("search", TEXT_DEFINITION)}
+    async def _define(self, rows: Mapping[str, Row], wanted: Mapping[str, tuple[str, Row]]) -> None:
+        """Create what is missing; update what lacks a field, as one made by an older version does, or is of another
+        quantisation. mongot answers with the older definition until it has built the new one."""
         for name, (kind, definition) in wanted.items():
             if name not in rows:
                 model = SearchIndexModel(definition, name, kind)
                 await self._connection.call(partial(self._windows.create_search_index, model))
-            elif not paths_of(definition) <= paths_of(rows[name]["latestDefinition"]):
+            elif not suits(rows[name]["latestDefinition"], definition):
+                LOG.warning("MongoDB rebuilds the search index %s with another definition; the old one answers", name)
                 await self._connection.call(partial(self._windows.update_search_index, name, definition))
 
-    async def _are_ready(self) -> bool:
+    async def _are_ready(self, wanted: Mapping[str, tuple[str, Row]]) -> bool:
         rows = await self._list()
-        named = [rows[name] for name in (VECTOR_INDEX, TEXT_INDEX) if name in rows]
-        for row in named:
-            _require_healthy(row)
-        if len(named) < 2 or not all(row["queryable"] and row["status"] == "READY" for row in named):
+        for name in wanted.keys() & rows.keys():
+            _require_healthy(rows[name])
+        if not all(name in rows and serves(rows[name], definition) for name, (_, definition) in wanted.items()):
             return False
         await self._probe(dimension_of(rows[VECTOR_INDEX]))
         return True
@@ -163,9 +167,9 @@ class SearchIndexes:
 
     async def _poll(self, done: Callable[[], Awaitable[bool]]) -> None:
         """Ask `done` again until it says so; what is not ready yet may be so later."""
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + self._options.timeout_s
         late = IndexNotReady(
-            f"The search index was not ready within INDEX_READY_TIMEOUT_S={self._timeout_s:g}. "
+            f"The search index was not ready within INDEX_READY_TIMEOUT_S={self._options.timeout_s:g}. "
             "Try again, or look at `docker compose logs mongodb`."
         )
         for pause_s in itertools.chain(POLL_S, itertools.repeat(POLL_S[-1])):

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from database.documents import Chunk, Contents, Document, IndexRecord, Name, Page, PageTerms, Window
 from database.stores.generations import carry_over
+from database.stores.mongo_vectors import read_vector
 
 Row = dict[str, Any]
 
@@ -190,7 +191,7 @@ def read_contents(pages: Sequence[Row], chunks: Sequence[Row], windows: Sequence
         sorted(map(read_page, pages), key=lambda page: page.number),
         own,
         [read_window(row) for row in ordered],
-        np.asarray([row["embedding"] for row in ordered], np.float32) if embedded else None,
+        np.stack([read_vector(row["embedding"]) for row in ordered]) if embedded else None,
         [PageTerms(r["page"], r["page_words"], r["page_grams"], r["heads"]) for r in ordered if "page_words" in r],
     )
 

@@ -9,25 +9,27 @@ names move between: restricted to collections, a search asks for the releases in
 nothing else is ever found.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from database.documents import Filters
 from database.stores.mongo_client import Connection
 from database.stores.mongo_rows import Row, Shelf
+from database.stores.mongo_vectors import EXACT_WINDOWS, choose_effort
 
 MAX_RELEASES = 1000
-EXACT_WINDOWS = 10_000
-"""Up to so many windows every vector is compared: no slower, and nothing is missed."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What a search may see. `releases` (by document) are all of them when `complete`."""
+    """What a search may see. `releases` and how many windows they have (by document) are all of them when `complete`;
+    `total` is how many windows there are whether they may be seen or not, or 0 where few may be."""
 
     releases: Mapping[str, str]
+    windows: Mapping[str, int]
+    total: int
     complete: bool
-    exact: bool
     filters: Filters
     hidden: tuple[str, ...] = ()
 
@@ -40,8 +42,18 @@ class Scope:
         starts = range(0, len(all_of_them), MAX_RELEASES)
         return [replace(self, releases=dict(all_of_them[start : start + MAX_RELEASES])) for start in starts]
 
-    def vector_filter(self) -> Row:
-        """For `$vectorSearch`."""
+    def vector_options(self, limit: int, *, quantized: bool) -> Row:
+        """For `$vectorSearch`: how to look for `limit` windows, and among which."""
+        left = self.total if self._everything else sum(self.windows[document] for document in self.releases)
+        counted = self.complete or self._everything
+        effort = choose_effort(limit, left, self.total, counted=counted, quantized=quantized)
+        return {"limit": limit, **effort, **self._vector_filter()}
+
+    @property
+    def _everything(self) -> bool:
+        return not self.complete and self.filters == Filters()
+
+    def _vector_filter(self) -> Row:
         conditions: list[Row] = [{path: {"$in": values}} for path, values in self._sets().items()]
         conditions += [{path: _operators("$", bounds)} for path, bounds in self._ranges().items()]
         if self.hidden:
@@ -83,21 +95,32 @@ async def read_releases(connection: Connection, shelf: Shelf, document_ids: Sequ
 
 async def read_scope(connection: Connection, shelf: Shelf, filters: Filters) -> Scope:
     """What may be seen now of what `filters` leave."""
-    release, count = shelf.name("release"), shelf.name("window_count")
+    release = shelf.name("release")
     whole = bool(filters.documents) or filters.collections is not None
     limit = 0 if whole else MAX_RELEASES + 1
     query = {**shelf.seen, **_chosen(shelf, filters)}
-    rows = await connection.find("documents", query, projection={release: 1, count: 1}, limit=limit)
+    fields = (release, shelf.name("window_count"), f"{shelf.name('record')}.page_count")
+    rows = await connection.find("documents", query, projection=fields, limit=limit)
     releases = {row["_id"]: row[release] for row in rows}
-    # A filter leaves few of the neighbours that an approximate search would look at.
-    exact = filters != Filters()
-    if whole or len(rows) <= MAX_RELEASES:
-        few = sum(row[count] for row in rows) < EXACT_WINDOWS
-        return Scope(releases, complete=True, exact=few or exact, filters=filters)
+    windows = {row["_id"]: _count_windows(row, shelf, filters) for row in rows}
+    complete = whole or len(rows) <= MAX_RELEASES
+    few = complete and sum(windows.values()) <= EXACT_WINDOWS
+    total = 0 if few else await connection.estimate_count(shelf.name("windows"))
+    if complete:
+        return Scope(releases, windows, total, complete=True, filters=filters)
     unseen = [{"hidden": True}, {shelf.name("searchable"): False}]
     query = {"$or": unseen, release: {"$nin": ["", None]}}
     hidden = await connection.find("documents", query, projection=["_id"], limit=MAX_RELEASES)
-    return Scope(releases, complete=False, exact=exact, filters=filters, hidden=tuple(row["_id"] for row in hidden))
+    return Scope(releases, windows, total, complete=False, filters=filters, hidden=tuple(row["_id"] for row in hidden))
+
+
+def _count_windows(row: Row, shelf: Shelf, filters: Filters) -> int:
+    """A document's windows on the pages that the filters leave, as if its pages had equally many."""
+    windows, pages = int(row[shelf.name("window_count")]), int(row[shelf.name("record")].get("page_count", 0))
+    if not pages:
+        return windows
+    inside = min(filters.last_page or pages, pages) - max(filters.first_page, 1) + 1
+    return math.ceil(windows * max(inside, 0) / pages)
 
 
 def _chosen(shelf: Shelf, filters: Filters) -> Row:

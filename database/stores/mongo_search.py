@@ -16,9 +16,6 @@ from database.stores.mongo_scope import Scope, read_releases, read_scope
 
 MAX_TERMS = 1000
 """Lucene refuses a query of more than 1024 clauses."""
-CANDIDATES_PER_HIT = 20
-MAX_CANDIDATES = 10_000
-"""mongot's limit."""
 TRIES = 5
 
 Rows = list[Row]
@@ -27,8 +24,8 @@ Rows = list[Row]
 class Searcher:
     """Runs `SearchQuery`s on one generation over one connection."""
 
-    def __init__(self, connection: Connection, shelf: Shelf):
-        self._connection, self._shelf = connection, shelf
+    def __init__(self, connection: Connection, shelf: Shelf, *, quantized: bool = False):
+        self._connection, self._shelf, self._quantized = connection, shelf, quantized
 
     async def search(self, query: SearchQuery) -> Candidates:
         """What each view finds of searchable documents."""
@@ -65,12 +62,8 @@ class Searcher:
     async def _search_vectors(self, query: SearchQuery, scope: Scope, limit: int) -> Rows:
         if query.vector is None:
             return []
-        options: Row = {"limit": limit, **scope.vector_filter()}
-        if scope.exact:
-            options["exact"] = True
-        else:
-            options["numCandidates"] = min(limit * CANDIDATES_PER_HIT, MAX_CANDIDATES)
-        return await self._aggregate([vector_stage(query.vector.tolist(), options)], "vectorSearchScore")
+        options = scope.vector_options(limit, quantized=self._quantized)
+        return await self._aggregate([vector_stage(query.vector, options)], "vectorSearchScore")
 
     async def _search_terms(self, path: str, terms: Sequence[str], scope: Scope, limit: int) -> Rows:
         if not terms:

@@ -6,7 +6,6 @@ which only the loader pays for, when it publishes its first document.
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.embeddings import Embeddings
 from langchain_mongodb import MongoDBAtlasVectorSearch
@@ -14,6 +13,7 @@ from langchain_mongodb import MongoDBAtlasVectorSearch
 from database.documents import Contents, Document, Vector
 from database.stores.mongo_definitions import VECTOR_INDEX
 from database.stores.mongo_rows import window_ids, window_metadata
+from database.stores.mongo_vectors import to_binary
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -29,9 +29,9 @@ class ReadyVectors(Embeddings):
         self._rest = vectors
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """The next `len(texts)` vectors, as floats of Python, which alone BSON can encode."""
+        """The next `len(texts)` vectors, as BSON's binary: langchain hands them on to the driver as they are."""
         taken, self._rest = self._rest[: len(texts)], self._rest[len(texts) :]
-        rows: list[list[float]] = np.asarray(taken, dtype=np.float64).tolist()
+        rows: list[Any] = [to_binary(vector) for vector in taken]
         return rows
 
     def embed_query(self, text: str) -> list[float]:

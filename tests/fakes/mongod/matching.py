@@ -76,6 +76,10 @@ def _compare(value: Any, operator: str, operand: Any) -> bool:
             return not any(_equals(value, each) for each in operand)
         case "$exists":
             return (value is not MISSING) == bool(operand)
+        case "$type":
+            if operand != "array":
+                raise CommandError(2, f"this server knows the type array only, not {operand}")
+            return isinstance(value, list)
         case "$elemMatch":
             return isinstance(value, list) and any(matches(each, operand) for each in value)
         case "$not":
@@ -126,11 +130,16 @@ def _apply(doc: Doc, operator: str, path: str, operand: Any, inserting: bool) ->
 
 
 def project(doc: Doc, spec: Mapping[str, Any]) -> Doc:
-    """The fields that a find's projection leaves: 0 drops, 1 keeps; top-level names only."""
+    """The fields that a find's projection leaves: 0 drops, 1 keeps; dotted paths can only be kept, and lead
+    through no arrays."""
     if not spec:
         return doc
-    if any("." in path for path in spec):
-        raise CommandError(238, "dotted projections are not implemented")
+    if any("." in path and not flag for path, flag in spec.items()):
+        raise CommandError(238, "dropping dotted paths is not implemented")
+    if dotted := [path for path in spec if "." in path]:
+        kept = project(doc, {path: flag for path, flag in spec.items() if path not in dotted} | {"_id": 1})
+        found = {path: value_at(doc, path) for path in dotted}
+        return apply_update(kept, {"$set": {path: value for path, value in found.items() if value is not MISSING}})
     kept = {name for name, flag in spec.items() if flag}
     dropped = {name for name, flag in spec.items() if not flag}
     if not kept - {"_id"} and dropped:

@@ -30,6 +30,8 @@ class MongotOptions:
     """So many looks at a new index find it unknown: searches are empty, without an error."""
     syncing_polls: int = 0
     """So many looks after that find it in INITIAL_SYNC: searches fail with code 8."""
+    updating_polls: int = 0
+    """So many looks at an updated index find its new definition still being built, while the old one answers."""
     status_lies: bool = False
     """Let $listSearchIndexes say READY from the start."""
     fails: str = ""
@@ -56,10 +58,24 @@ class SearchIndex:
     id: ObjectId = field(default_factory=ObjectId)
     looks: int = 0
     version: int = 0
+    serving: Doc | None = None
+    """The definition that answers while another is built."""
+    updating: int = 0
+
+    def update(self, definition: Doc) -> None:
+        """Build another definition beside the one that answers."""
+        self.serving, self.definition = self.answering, definition
+        self.version, self.updating = self.version + 1, self.options.updating_polls
+
+    @property
+    def answering(self) -> Doc:
+        """The definition that searches meet."""
+        return self.serving if self.updating and self.serving else self.definition
 
     def look(self) -> str:
         """The phase that this look finds: UNKNOWN, INITIAL_SYNC, STEADY or FAILED."""
         self.looks += 1
+        self.updating = max(0, self.updating - 1)
         if self.looks <= self.options.unknown_polls:
             return "UNKNOWN"
         if self.looks <= self.options.unknown_polls + self.options.syncing_polls:
@@ -79,7 +95,11 @@ class SearchIndex:
         phase = "STEADY" if self.options.status_lies else self.look()
         status = {"UNKNOWN": "PENDING", "INITIAL_SYNC": "BUILDING", "STEADY": "READY", "FAILED": "FAILED"}[phase]
         queryable = status == "READY"
-        main: Doc = {"status": status, "queryable": queryable, "definition": self.definition}
+        main: Doc = {"status": status, "queryable": queryable, "definition": self.answering}
+        detail: Doc = {"hostname": "mongodb", "status": status, "queryable": queryable, "mainIndex": main}
+        if queryable and self.updating:
+            status = "BUILDING"
+            detail["stagedIndex"] = {"status": "BUILDING", "queryable": False, "definition": self.definition}
         if phase == "FAILED":
             main["message"] = self.failure
         return {
@@ -90,7 +110,7 @@ class SearchIndex:
             "queryable": queryable,
             "latestDefinitionVersion": {"version": self.version, "createdAt": datetime.now(UTC)},
             "latestDefinition": self.definition,
-            "statusDetail": [{"hostname": "mongodb", "status": status, "queryable": queryable, "mainIndex": main}],
+            "statusDetail": [detail],
         }
 
 
@@ -119,17 +139,35 @@ def _validate(kind: str, definition: Doc) -> None:
     if len({f["path"] for f in fields}) != len(fields):
         raise CommandError(2, "Field paths must be distinct")
     for spec in fields:
-        if spec["type"] == "vector" and not 1 <= spec["numDimensions"] <= 8192:
-            raise CommandError(2, '"numDimensions" must be within bounds [1, 8192]')
-        if spec["type"] == "vector" and spec["similarity"] not in ("cosine", "dotProduct", "euclidean"):
-            raise CommandError(2, '"similarity" must be one of [euclidean, cosine, dotProduct]')
+        if spec["type"] not in ("vector", "filter"):
+            raise CommandError(2, '"type" must be one of [vector, filter]')
+        if spec["type"] == "vector":
+            _validate_vector(spec)
+
+
+def _validate_vector(spec: Doc) -> None:
+    if not 1 <= spec.get("numDimensions", 0) <= 8192:
+        raise CommandError(2, '"numDimensions" must be within bounds [1, 8192]')
+    if spec.get("similarity") not in ("cosine", "dotProduct", "euclidean"):
+        raise CommandError(2, '"similarity" must be one of [euclidean, cosine, dotProduct]')
+    quantization = spec.get("quantization", "none")
+    if quantization not in ("none", "scalar", "binary"):
+        raise CommandError(2, '"quantization" must be one of [none, scalar, binary]')
+    if quantization == "binary" and spec["numDimensions"] % 8:
+        raise CommandError(2, '"numDimensions" must be a multiple of 8 for binary quantization')
+    graph = spec.get("hnswOptions", {})
+    for name, least, most in (("maxEdges", 16, 64), ("numEdgeCandidates", 100, 3200)):
+        if not least <= graph.get(name, least) <= most:
+            raise CommandError(2, f'"hnswOptions.{name}" must be within bounds [{least}, {most}]')
 
 
 def update_search_index(collection: Collection, command: Doc) -> Doc:
-    """updateSearchIndex: the new definition, at once."""
+    """updateSearchIndex: the old definition answers until the new one is built."""
     index = _named(collection, command)
-    index.definition = command["definition"]
-    index.version += 1
+    if ("mappings" in command["definition"]) != (index.type == "search"):
+        raise CommandError(197, "An index's type cannot be changed")
+    _validate(index.type, command["definition"])
+    index.update(command["definition"])
     return {"ok": 1.0}
 
 

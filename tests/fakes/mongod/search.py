@@ -14,7 +14,7 @@ import numpy as np
 from tests.fakes.mongod.errors import mongot_error
 from tests.fakes.mongod.matching import MISSING, matches, order_key, value_at
 from tests.fakes.mongod.mongot import SearchIndex
-from tests.fakes.mongod.storage import Collection, Entry, to_vector
+from tests.fakes.mongod.storage import Collection, Entry, is_quantized, to_vector
 from tests.fakes.mongod.wire import Doc
 
 K1, B = 1.2, 0.75
@@ -45,12 +45,15 @@ def vector_search(collection: Collection | None, stage: Doc) -> Scores:
     index = _index(collection, stage, "vectorSearch", "$vectorSearch")
     if index is None or collection is None:
         return []
-    fields = {f["path"]: f for f in index.definition["fields"]}
+    fields = {f["path"]: f for f in index.answering["fields"]}
     _check_vector_field(fields.get(stage["path"]), stage, query)
     _check_filter(stage.get("filter", {}), {path for path, f in fields.items() if f["type"] == "filter"})
+    quantized = fields[stage["path"]].get("quantization", "none") != "none"
     norm, scores = np.linalg.norm(query), []
     for key, entry in collection.mirrors["vectorSearch"].entries().items():
         vector = entry.vector(stage["path"])
+        if quantized and is_quantized(value_at(entry.doc, stage["path"])):
+            continue
         if vector is None or len(vector) != len(query) or not vector.any():
             continue
         if matches(entry.doc, stage.get("filter", {})):
@@ -135,7 +138,7 @@ def text_search(collection: Collection | None, stage: Doc) -> Scores:
     operators = {k: v for k, v in stage.items() if k not in ("index", "count")}
     if _count_terms(operators) > MAX_CLAUSES:
         raise mongot_error(f"maxClauseCount is set to {MAX_CLAUSES}")
-    searcher = _Searcher(collection.mirrors["search"].entries(), index.definition["mappings"].get("fields", {}))
+    searcher = _Searcher(collection.mirrors["search"].entries(), index.answering["mappings"].get("fields", {}))
     found = searcher.run(operators)
     return sorted(found.items(), key=lambda hit: -hit[1])
 
