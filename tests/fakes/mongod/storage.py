@@ -59,11 +59,6 @@ def is_quantized(value: Any) -> bool:
     return isinstance(value, Binary) and value.subtype == 9 and value[:1] != b"\x27"
 
 
-def is_quantized(value: Any) -> bool:
-    """Whether a document's vector is one of bytes or bits already, which an index that quantises leaves out."""
-    return isinstance(value, Binary) and value.subtype == 9 and value[:1] != b"\x27"
-
-
 class Mirror:
     """mongot follows the collection's change stream `lag_s` behind, in order."""
 
