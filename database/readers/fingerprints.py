@@ -9,7 +9,7 @@ import re
 from database.formats import FORMATS, Format
 from database.settings import IndexSettings
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Of what has pages. Raise it when the same file would give other pages: what is cached is then made anew."""
 SECTIONS_VERSION = 1
 """Of everything else."""

@@ -44,6 +44,7 @@ def preload() -> None:
 
     onnxruntime.SessionOptions = OneThread
     importlib.import_module("pymupdf4llm")
+    importlib.import_module("database.readers.layout").install()
 
 
 def inspect(path: Path, max_file_mb: int) -> Facts:
