@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.checks import Checker
 from app.citations import find_citations
@@ -14,6 +14,7 @@ from app.llms.plan import Plan
 from app.prompt import Prompt, build_prompt
 from app.relay import Relay
 from app.rewrite import Query, make_query
+from app.written import Written
 from database.documents import Filters
 from database.retrieval import Found, Retriever
 
@@ -58,17 +59,19 @@ async def answer(
     plan, relevant = await choosing, bool(found.hits) and (found.relevant or not question.refusing)
     relay = _make_relay(question, query, found, plan if relevant else Plan(nothing_found))
     yield Sources(relay.llm.model, query.text, relay.prompt.hits, query.by, found.language, relevant)
-    text, usage, first_token = [], Usage(), 0
+    written, usage, first_token = Written(lambda: _make_checker(question, query, found, relay)), Usage(), 0
     async with aclosing(relay.stream()) as pieces:
         async for piece in pieces:
             if isinstance(piece, Token):
-                first_token = first_token or time.perf_counter_ns() - question.asked_at
-                text.append(piece.text)
-                yield piece
+                if not first_token:
+                    first_token = time.perf_counter_ns() - question.asked_at
+                yield written.add(piece)
             else:
                 usage = piece
+    if last := written.finish(relay.other):
+        yield last
     llm, prompt = relay.llm, relay.prompt
-    cited = find_citations("".join(text), len(prompt.hits))
+    cited = find_citations(written.text, len(prompt.hits))
     tokens = prompt.tokens if llm.generative else 0
     timing = Timing(rewritten - started, searched - rewritten, first_token)
     involved = list(dict.fromkeys([*services, *query.services, *relay.asked]))
@@ -89,22 +92,16 @@ def _make_relay(question: Question, query: Query, found: Found, plan: Plan) -> R
         request = ChatRequest(
             query.text, prompt.messages, prompt.hits, language, llm.num_ctx, sampling=question.sampling
         )
-        checker = Checker(prompt.hits, language, f"{question.text} {query.text}") if llm.generative else None
-        return _check(llm.stream(request), checker)
+        return llm.stream(request)
 
     return Relay(plan, fit, ask)
 
 
-async def _check(pieces: AsyncGenerator[Token | Usage], checker: Checker | None) -> AsyncGenerator[Token | Usage]:
-    """The same pieces; sentences are held against their passages as soon as they are whole. What only
-    quotes needs no check."""
-    async with aclosing(pieces):
-        async for piece in pieces:
-            if checker and isinstance(piece, Token) and (checks := checker.feed(piece.text)):
-                piece = replace(piece, checks=tuple(checks))
-            yield piece
-    if checker and (checks := checker.finish()):
-        yield Token("", checks=tuple(checks))
+def _make_checker(question: Question, query: Query, found: Found, relay: Relay) -> Checker | None:
+    """Holds an answer against the passages that it is written from. What only quotes needs no check."""
+    if not relay.llm.generative:
+        return None
+    return Checker(relay.prompt.hits, found.language, f"{question.text} {query.text}")
 
 
 async def _make_query(question: Question, choosing: asyncio.Future[Plan]) -> Query:

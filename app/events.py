@@ -43,9 +43,10 @@ class Check:
     supported: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Token:
-    """A piece of the answer. `line` is the upstream's own NDJSON line (without the line feed)
+    """A piece of the answer, not frozen, because one is made for each and that would take five times as long; nobody
+    changes it. `line` is the upstream's own NDJSON line (without the line feed)
     when it already has the shape of our wire, so that it can be passed on untouched. `checks` are those
     of the sentences that this piece completes. `model` wrote it, where that is not the one first chosen."""
 

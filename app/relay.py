@@ -25,6 +25,8 @@ class Relay:
 
     def __init__(self, plan: Plan, fit: Fit, ask: Ask) -> None:
         self.llm = self._first = plan.first
+        self.other = ""
+        """The model that answers, or tries to, where it is not the one first chosen."""
         self.prompt = fit(plan.first, None)
         self.asked: list[Service] = []
         self.passed = plan.rest.passed
@@ -34,30 +36,27 @@ class Relay:
     async def stream(self) -> AsyncGenerator[Token | Usage]:
         """As `LLM.stream`, by the first model that gives a token; tokens of another than the first name it."""
         while True:
+            self.asked.append(self.llm.service)
             try:
-                async with aclosing(self._stream_one()) as parts:
+                async with aclosing(self._ask(self.llm, self.prompt)) as parts:
                     async for part in parts:
-                        yield part
+                        if not self._begun:
+                            self._note(part)
+                        yield replace(part, model=self.other) if self.other and isinstance(part, Token) else part
                 return
             except ModelError as error:
+                if isinstance(error, ModelResting):
+                    self.asked.pop()
                 if self._begun:
                     raise
                 failure = error
             await self._move_on(failure)
 
-    async def _stream_one(self) -> AsyncGenerator[Token | Usage]:
-        other = "" if self.llm is self._first else self.llm.model
-        self.asked.append(self.llm.service)
-        try:
-            async with aclosing(self._ask(self.llm, self.prompt)) as parts:
-                async for part in parts:
-                    self._begun = self._begun or (isinstance(part, Token) and bool(part.text))
-                    if not self._begun and isinstance(part, Usage) and self._rest.more:
-                        raise ModelError(f"{self.llm.model} gave an empty answer.")
-                    yield replace(part, model=other) if other and isinstance(part, Token) else part
-        except ModelResting:
-            self.asked.pop()
-            raise
+    def _note(self, part: Token | Usage) -> None:
+        """Whether an answer begins with `part`. Raises `ModelError` when it ends before it has begun."""
+        self._begun = isinstance(part, Token) and bool(part.text)
+        if isinstance(part, Usage) and self._rest.more:
+            raise ModelError(f"{self.llm.model} gave an empty answer.")
 
     async def _move_on(self, failure: ModelError) -> None:
         """To the next model whose window takes the question. Raises `ModelError` when there is none."""
@@ -70,7 +69,7 @@ class Relay:
                 self._rest.pass_over(llm.model, refusal)
                 continue
             log.warning("%s is asked in place of %s: %s", llm.model, self.llm.model, failure)
-            self.llm = llm
+            self.llm, self.other = llm, llm.model if llm is not self._first else ""
             return
         if alone:
             raise failure

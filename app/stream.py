@@ -21,6 +21,8 @@ from database.errors import AcervoError
 log = logging.getLogger(__name__)
 
 MERGE_S = 0.25
+LITTLE = 16 * 1024
+"""Bytes. With fewer than these to be sent, a connection of asyncio is not, or no longer, held up; that takes 64 kB."""
 LINES, EVENTS = "application/x-ndjson; charset=utf-8", "text/event-stream; charset=utf-8"
 HEADERS = {hdrs.CONTENT_TYPE: LINES, hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
 STOPPED = "The server is stopping, so this answer is incomplete. Ask again in a moment."
@@ -56,8 +58,12 @@ async def stream_events(
         try:
             async with aclosing(lines):
                 async for event in lines:
-                    async with asyncio.timeout(stall_s):
-                        await response.write(form.encode(event, opening))
+                    line = form.encode(event, opening)
+                    if _is_taken_at_once(request.transport, line):
+                        await response.write(line)
+                    else:
+                        async with asyncio.timeout(stall_s):
+                            await response.write(line)
         except TimeoutError:
             # A client that reads nothing would keep the model at work for ever.
             raise ConnectionResetError(f"A client read nothing for {stall_s:g} seconds") from None
@@ -68,6 +74,12 @@ async def stream_events(
             await response.write(form.encode(Failed(STOPPED), opening))
         await response.write_eof()
     return response
+
+
+def _is_taken_at_once(transport: asyncio.Transport | None, line: bytes) -> bool:
+    """Whether writing it cannot wait for the client. Nearly always: a limit on each write costs as much as relaying
+    a token."""
+    return transport is not None and transport.get_write_buffer_size() < LITTLE and len(line) < LITTLE
 
 
 async def _catch(opening: Sources, events: AsyncIterator[Event], tally: Tally) -> AsyncGenerator[Event]:

@@ -101,8 +101,9 @@ class Guarded(Around):
         try:
             async with aclosing(self.inner.stream(request)) as parts:
                 async for part in parts:
-                    begun = True
-                    self._breaker.leave()
+                    if not begun:
+                        begun = True
+                        self._breaker.leave()
                     yield part
             self._breaker.succeed()
         except ModelError as error:
