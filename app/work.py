@@ -17,6 +17,8 @@ from database.errors import AcervoError, ReadError, RecordConflict
 log = logging.getLogger(__name__)
 
 LEASE_S = 30.0
+NEWS_S = 1.0
+"""How often other servers are told how far a job is, and whether somebody there wants it stopped is found out."""
 COURTESY_S = 1.0
 """How long a batch of windows waits while questions are being answered."""
 GLANCE_S = 0.05
@@ -108,6 +110,12 @@ class Work(Progress):
         return document
 
     async def _read(self) -> Document | None:
+        async with self._library.claims.hold(self._job.document) as claim:  # a load elsewhere may be at it
+            document = await self._read_alone()
+            await claim.finish()
+            return document
+
+    async def _read_alone(self) -> Document | None:
         ingester, store = self._library.ingester, self._library.store
         document = await store.get_document(self._job.document)
         if document is None or not document.visible:
@@ -148,12 +156,23 @@ class Work(Progress):
             raise error
 
     async def _renew(self) -> None:
+        told, due = self._job, time.monotonic() + LEASE_S / 3
         while True:
-            await asyncio.sleep(LEASE_S / 3)
+            await asyncio.sleep(NEWS_S)
             try:
+                if self._job is told and time.monotonic() < due:
+                    await self._look_whether_wanted()
+                    continue
+                told, due = self._job, time.monotonic() + LEASE_S / 3
                 await self._save()
             except AcervoError as error:
                 log.warning("%s", error)
+
+    async def _look_whether_wanted(self) -> None:
+        async with self._saving:
+            record = await self._library.store.get_record(self._record.kind, self._record.id)
+            if record is None or record.revision != self._record.revision:
+                await self._look_again()
 
     async def _save(self) -> None:
         """Write the job as it is shown into the books, and renew the lease or give it up."""

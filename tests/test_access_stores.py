@@ -12,8 +12,10 @@ from argon2 import PasswordHasher
 from app.access.api_keys import Keys
 from app.access.passwords import Passwords
 from app.access.sessions import MAX_SESSIONS, Sessions
+from app.access.shared_limits import KIND as SHARED
+from app.access.shared_limits import SharedLimit
 from app.access.users import Users
-from app.errors import BadRequest, Conflict, Forbidden, NotFound
+from app.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyRequests
 from database.errors import WrongCollection
 from database.settings import IndexSettings
 from database.stores import Store, make_store
@@ -159,3 +161,32 @@ async def test_a_record_with_another_digest_opens_nothing(store: Store) -> None:
     assert record
     await store.put_record(replace(record, data={**record.data, "digest": "0" * 64}))
     assert await keys.find(text) is None
+
+
+async def test_servers_limit_logins_together(store: Store) -> None:
+    """Their clocks differ: one that is ahead does not fill buckets each time anew."""
+    now = [1000.0]
+    one = SharedLimit(store, 4, "tries", clock=lambda: now[0])
+    other = SharedLimit(store, 4, "tries", clock=lambda: now[0] + 3600)
+    for limit in (other, one, other, one):
+        await limit.take("ana", "here")
+    for limit, name in ((one, "ana"), (other, "ana"), (one, "leo"), (other, "leo")):
+        with pytest.raises(TooManyRequests):
+            await limit.take(name, "here")
+    for _ in range(4):
+        await one.take("leo", "there")  # nothing was taken of it when the address had none
+
+    now[0] += 15
+    await other.take("ana", "elsewhere")
+    for limit in (one, other):
+        with pytest.raises(TooManyRequests, match="in 15 s"):
+            await limit.take("ana", "elsewhere")
+
+
+async def test_tries_at_the_same_time_are_all_counted(store: Store) -> None:
+    limits = [SharedLimit(store, 5, "tries", clock=lambda: 1000.0) for _ in range(2)]
+    taken = await asyncio.gather(*(limits[n % 2].take("ana") for n in range(12)), return_exceptions=True)
+    assert sum(result is None for result in taken) <= 5 and set(map(type, taken)) <= {type(None), TooManyRequests}
+    assert await store.list_records(SHARED)
+    await SharedLimit(store, 5, "tries", clock=lambda: 1060.0).take("leo")
+    assert len(await store.list_records(SHARED)) == 1, "full buckets are forgotten"

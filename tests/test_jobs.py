@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import json
 import shutil
-import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
+from app.holder import name_holder
 from tests import pdfs
 from tests.e2e.servers import run_server
 from tests.fakes.mongod import FakeMongod
@@ -291,7 +291,7 @@ async def test_the_lease_of_a_killed_server_holds_nothing_up(home: Path, tmp_pat
         async with loading(home):
             job = await start(served.client, "a.pdf", make_bytes(tmp_path))
             db = sqlite3.connect(home / "index.sqlite", timeout=30)
-            lease = (f"{socket.gethostname()}:{home}", time.time() + 50)
+            lease = (name_holder(home), time.time() + 50)
             db.execute("UPDATE books SET holder = ?, lease_until = ? WHERE kind = 'job'", lease)
             db.commit()
             db.close()

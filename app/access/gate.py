@@ -12,6 +12,7 @@ from app.access.limits import Limit, group_address, is_loopback
 from app.access.origins import is_cross_origin
 from app.access.principal import NOBODY, SCOPES_OF, Principal
 from app.access.sessions import Sessions
+from app.access.shared_limits import SharedLimit
 from app.access.users import User, Users
 from app.errors import Forbidden
 from app.settings import ServerSettings
@@ -21,6 +22,7 @@ from database.stores import Store
 COOKIE = "acervo_session"
 KNOWN_S = 2.0
 """For so long the list of users counts; what this server changes itself counts at once."""
+LOGINS = "attempts to log in"
 NO_USERS = "Nobody may come in yet: add a user on the server with `python -m app users add NAME`."
 
 
@@ -31,7 +33,9 @@ class Gate:
         self.users = Users(store)
         self.sessions = Sessions(store, settings.session_hours)
         self.keys = Keys(store, settings.max_keys)
-        self.logins = Limit(settings.login_limit, "attempts to log in")
+        self.logins = Limit(settings.login_limit, LOGINS)
+        # Besides the one in memory, which spares the store those who try without end.
+        self._all_logins = SharedLimit(store, settings.login_limit, LOGINS) if store.files is not None else None
         self.questions = Limit(settings.ask_limit, "questions")
         self.open_store = open_store
         self.alone = is_loopback(settings.host) and not settings.trusted_networks
@@ -108,9 +112,14 @@ class Gate:
         sent = request.headers.get(hdrs.AUTHORIZATION, "").encode(errors="replace")
         return bool(self._metrics_token) and secrets.compare_digest(sent, f"Bearer {self._metrics_token}".encode())
 
-    def count_login(self, request: web.Request, name: str) -> None:
-        """Raises `TooManyRequests` after LOGIN_LIMIT attempts in a minute for a name or from an address."""
-        self.logins.take(f"name {name}", f"address {group_address(request.remote or '')}")
+    async def count_login(self, request: web.Request, name: str) -> None:
+        """Raises `TooManyRequests` after LOGIN_LIMIT attempts in a minute for a name or from an address, at all
+        servers of a MongoDB together."""
+        names = f"name {name}", f"address {group_address(request.remote or '')}"
+        self.logins.take(*names)
+        if self._all_logins is not None:
+            await self.open_store()
+            await self._all_logins.take(*names)
 
     def count_question(self, request: web.Request, principal: Principal) -> None:
         """Raises `TooManyRequests` after ASK_LIMIT questions in a minute. Who asks on the machine itself

@@ -5,6 +5,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NoReturn
 
 from app.errors import TooManyRequests
 
@@ -26,8 +27,7 @@ class Limit:
         now = self._clock()
         left = {name: self._count(name, now) for name in names}
         if (least := min(left.values())) < 1:
-            wait_s = math.ceil((1 - least) * 60 / self._per_minute)
-            raise TooManyRequests(f"Too many {self._what}. Try again in {wait_s} s.", wait_s)
+            refuse(least, self._per_minute, self._what)
         for name, tokens in left.items():
             self._buckets[name] = (tokens - 1, now)
             self._buckets.move_to_end(name)
@@ -36,7 +36,18 @@ class Limit:
 
     def _count(self, name: str, now: float) -> float:
         tokens, at = self._buckets.get(name, (float(self._per_minute), now))
-        return min(self._per_minute, tokens + (now - at) * self._per_minute / 60)
+        return refill(tokens, now - at, self._per_minute)
+
+
+def refill(tokens: float, seconds: float, per_minute: int) -> float:
+    """What a bucket holds so much later."""
+    return min(per_minute, tokens + seconds * per_minute / 60)
+
+
+def refuse(tokens: float, per_minute: int, what: str) -> NoReturn:
+    """Raise `TooManyRequests` for a bucket that holds less than one token."""
+    wait_s = math.ceil((1 - tokens) * 60 / per_minute)
+    raise TooManyRequests(f"Too many {what}. Try again in {wait_s} s.", wait_s)
 
 
 def group_address(address: str) -> str:

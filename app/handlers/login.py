@@ -48,7 +48,7 @@ async def post_login(request: web.Request) -> web.Response:
     if is_cross_origin(request):
         raise ForbiddenOrigin("Only pages of this server may log in.")
     given, gate = parse_body(Login, await read_body(request), EXAMPLE), request.app[GATE]
-    gate.count_login(request, fold_name(given.name))
+    await gate.count_login(request, fold_name(given.name))
     await gate.open_store()
     user = await gate.users.verify(given.name, given.password)
     if user is None:

@@ -27,7 +27,7 @@ async def patch_me(request: web.Request) -> web.Response:
     """Another display name or password. A new password ends all other sessions."""
     given = parse_body(ChangeMe, await read_body(request), '{"current_password": "…", "password": "…"}')
     gate, principal = request.app[GATE], get_principal(request)
-    gate.count_login(request, principal.name)
+    await gate.count_login(request, principal.name)
     if await gate.users.verify(principal.name, given.current_password) is None:
         audit("login_failed", request)
         raise Forbidden("The current password is wrong.")
