@@ -71,6 +71,9 @@ def find_names(sentence: str, known: frozenset[str] = frozenset()) -> list[tuple
     names: list[list[str]] = []
     going_on, end = False, 0
     for match in _TOKEN.finditer(sentence):
+        if not going_on and match[0].islower():  # most words: neither begin a name nor join one
+            end = match.end()
+            continue
         between, end = sentence[end : match.start()], match.end()
         folded, parts = fold(match[0]), _words(match[0])
         going_on = going_on and not between.strip()

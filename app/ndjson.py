@@ -8,22 +8,25 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from app.events import Check, Done, Event, Failed, Sources, Token
 from database.documents import Hit
 from database.formats import FORMATS
 
+_SEPARATORS = [(c.encode(), json.dumps(c)[1:-1].encode()) for c in "\u2028\u2029\x85"]
+
 
 def encode_line(data: dict[str, Any]) -> bytes:
     """One object on one line, UTF-8."""
+    try:
+        line = to_json(data)
+    except PydanticSerializationError:  # half of a surrogate pair, for instance
+        line = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     # Line separators of Unicode are legal in JSON, but some readers split lines there.
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return (
-        text.replace("\u2028", "\\u2028")
-        .replace("\u2029", "\\u2029")
-        .replace("\x85", "\\u0085")
-        .encode(errors="replace")
-        + b"\n"
-    )
+    for character, escape in _SEPARATORS:
+        line = line.replace(character, escape)
+    return line + b"\n"
 
 
 def ollama_line(event: Event, opening: Sources) -> bytes:

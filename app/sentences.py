@@ -98,4 +98,4 @@ def _ends_sentence(rest: str, match: re.Match[str]) -> bool:
 
 def utf16(text: str) -> int:
     """How many UTF-16 units a text has: what browsers count in."""
-    return len(text) + sum(c > "\uffff" for c in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

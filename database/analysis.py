@@ -46,6 +46,8 @@ def normalise(text: str) -> str:
 
 def fold(text: str) -> str:
     """NFKC, lower case, accents off."""
+    if text.isascii():
+        return text.lower()
     # NFKC once more at the end: decomposing may part what compatibility forms had joined.
     apart = unicodedata.normalize("NFKD", text).lower()
     return unicodedata.normalize("NFKC", "".join(c for c in apart if not unicodedata.combining(c)))

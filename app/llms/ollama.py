@@ -6,6 +6,7 @@ relaying raw lines costs a fifth of parsing and writing them anew. There is a li
 (FIRST_TOKEN_TIMEOUT_S); none on the whole answer.
 """
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -21,6 +22,7 @@ from app.llms.ollama_client import OllamaClient
 from app.llms.ollama_errors import broken_off, explain, refused
 from app.llms.ollama_parts import LineSplitter, read_line, read_overflow
 from app.llms.places import is_this_machine
+from app.llms.silence import Silence
 from app.llms.tokens import Calibration
 from app.settings import ServerSettings
 from database.tokens import estimate_tokens
@@ -62,16 +64,20 @@ class OllamaLLM:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Token | Usage]:
         """Tokens as they arrive, then one `Usage`; see `app.llms.LLM.stream`."""
-        lines = LineSplitter()
+        lines, limit_s = LineSplitter(), self._settings.first_token_timeout_s
         async with self._asked(request) as response:
-            async for data in response.content.iter_any():
-                for line in lines.feed(data):
-                    for part in read_line(line):
-                        if isinstance(part, Usage):
-                            self._learn(request, part.prompt_eval_count)
+            with Silence(response.content) as silence:
+                silence.wait(limit_s)
+                async for data in response.content.iter_any():
+                    silence.rest()
+                    for line in lines.feed(data):
+                        for part in read_line(line):
+                            if isinstance(part, Usage):
+                                self._learn(request, part.prompt_eval_count)
+                                yield part
+                                return
                             yield part
-                            return
-                        yield part
+                    silence.wait(limit_s)
         raise broken_off(self._settings, "the stream ended without its last line")
 
     async def aclose(self) -> None:
@@ -85,10 +91,9 @@ class OllamaLLM:
         """One session for all answers. Each answer has a connection of its own, closed after it:
         a kept one could have died in between, and a chat is too long for the saving to matter."""
         if self._session is None:
-            connect_s, silence_s = self._settings.connect_timeout_s, self._settings.first_token_timeout_s
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, force_close=True),
-                timeout=aiohttp.ClientTimeout(total=None, connect=connect_s, sock_read=silence_s),
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout_s),
                 headers={"Accept-Encoding": "identity"},
                 trust_env=self._settings.ollama_trust_env,
             )
@@ -98,13 +103,16 @@ class OllamaLLM:
     async def _asked(self, request: ChatRequest) -> AsyncIterator[aiohttp.ClientResponse]:
         """The open answer. Leaving closes its connection at once, which stops the generation."""
         with explain(self._settings):
-            async with self._open_session().post(f"{self._host}/api/chat", json=self._body(request)) as response:
-                try:
-                    if response.status != 200:
-                        raise self._refused(request, response.status, await _read_error(response))
-                    yield response
-                finally:
-                    response.close()
+            async with asyncio.timeout(self._settings.first_token_timeout_s):
+                response = await self._open_session().post(f"{self._host}/api/chat", json=self._body(request))
+            try:
+                if response.status != 200:
+                    async with asyncio.timeout(self._settings.first_token_timeout_s):
+                        error = await _read_error(response)
+                    raise self._refused(request, response.status, error)
+                yield response
+            finally:
+                response.close()
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         """`truncate` and `shift` off: servers that know them refuse a prompt that does not fit, where

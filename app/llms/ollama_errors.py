@@ -18,16 +18,16 @@ def explain(settings: ServerSettings) -> Iterator[None]:
         yield
     except ollama.ResponseError as error:
         raise refused(settings, error.status_code, error.error) from error
-    except aiohttp.SocketTimeoutError as error:
-        raise ModelTimeout(
-            f"Ollama at {settings.ollama_address} sent nothing for {settings.first_token_timeout_s:g} s. It may still "
-            f"be loading {settings.ollama_model}: ask again, raise FIRST_TOKEN_TIMEOUT_S, or set OLLAMA_MODEL to a "
-            "smaller model."
-        ) from error
     except (aiohttp.ServerTimeoutError, httpx.TimeoutException) as error:
         raise ModelUnavailable(
             f"Ollama at {settings.ollama_address} did not answer within {settings.connect_timeout_s:g} s. Check "
             "OLLAMA_HOST; if the machine is only busy, raise CONNECT_TIMEOUT_S."
+        ) from error
+    except TimeoutError as error:
+        raise ModelTimeout(
+            f"Ollama at {settings.ollama_address} sent nothing for {settings.first_token_timeout_s:g} s. It may still "
+            f"be loading {settings.ollama_model}: ask again, raise FIRST_TOKEN_TIMEOUT_S, or set OLLAMA_MODEL to a "
+            "smaller model."
         ) from error
     except aiohttp.ClientConnectorError as error:
         raise absent(settings) from error

@@ -8,10 +8,9 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from pydantic_core import from_json
-
 from app.errors import ModelError
 from app.events import Token, Usage
+from app.llms.parsing import parse_json
 
 MAX_LINE = 1 << 20
 """Bytes. A token line has about 130; what is longer than this does not come from Ollama."""
@@ -69,21 +68,12 @@ def read_overflow(error: str) -> int | None:
 
 def _parse(line: bytes) -> dict[str, Any]:
     try:
-        part = _read_json(line)
+        part = parse_json(line)
     except (ValueError, RecursionError):
         raise _not_ollama(line) from None
     if not isinstance(part, dict):
         raise _not_ollama(line)
     return part
-
-
-def _read_json(line: bytes) -> Any:
-    """A line costs a quarter of what `json` takes; what is too strange for that parser, such as half of a surrogate
-    pair, is left to `json`."""
-    try:
-        return from_json(line)
-    except ValueError:
-        return json.loads(line)
 
 
 def _usage(part: dict[str, Any]) -> Usage:

@@ -29,6 +29,7 @@ from app.llms.openai_parts import (
     read_chunk,
     read_error,
 )
+from app.llms.silence import Silence
 from app.llms.sse import EventSplitter
 from app.llms.tokens import Calibration
 from app.settings import ServerSettings
@@ -82,7 +83,8 @@ class OpenAILLM:
         counts = Chunk()
         async with self._asked(request) as response, contextlib.aclosing(self._chunks(response)) as chunks:
             async for chunk in chunks:
-                first = first or time.perf_counter_ns()
+                if not first:
+                    first = time.perf_counter_ns()
                 finished = finished or chunk.finished
                 counts = chunk if chunk.tokens or chunk.prompt_tokens else counts
                 if chunk.text:
@@ -102,26 +104,24 @@ class OpenAILLM:
 
     async def _chunks(self, response: aiohttp.ClientResponse) -> AsyncGenerator[Chunk]:
         """What each event says. Once the answer is over, it matters little how the stream ends."""
-        finished = False
+        finished, limit_s = False, self._settings.first_token_timeout_s
         try:
-            with self._problems.explained():
+            with self._problems.explained(), Silence(response.content) as silence:
+                silence.wait(limit_s)
                 async with contextlib.aclosing(_read_events(response)) as events:
-                    while event := await self._wait(events, finished):
+                    async for event in events:
+                        silence.rest()
                         chunk = read_chunk(event)
                         if chunk.error:
                             raise self._problems.broken_off(chunk.error)
                         yield chunk
                         finished = finished or bool(chunk.finished)
+                        silence.wait(LAST_S if finished else limit_s)
         except ModelError:
             if not finished:
                 raise
         if not finished:
             raise self._problems.broken_off("the stream ended before the answer")
-
-    async def _wait(self, events: AsyncGenerator[bytes], finished: bool) -> bytes:
-        """The next event, empty when there is none; raises `TimeoutError` after too long a silence."""
-        async with asyncio.timeout(LAST_S if finished else self._settings.first_token_timeout_s):
-            return await anext(events, b"")
 
     @contextlib.asynccontextmanager
     async def _asked(self, request: ChatRequest) -> AsyncIterator[aiohttp.ClientResponse]:

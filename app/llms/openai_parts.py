@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.llms import ChatRequest, Sampling
+from app.llms.parsing import parse_json
 
 BRIEF = Sampling(temperature=0, max_tokens=96)
 DONE = b"[DONE]"
@@ -21,9 +22,10 @@ TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 _TOO_LONG_WORDS = re.compile(r"context (?:length|size|window)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Chunk:
-    """What one event says; nothing at all while a model thinks, which is no part of an answer."""
+    """What one event says; nothing at all while a model thinks, which is no part of an answer. Not frozen, because
+    one is made for each token."""
 
     text: str = ""
     finished: str = ""
@@ -37,7 +39,7 @@ def read_chunk(data: bytes) -> Chunk:
     """The chunk in an event's data. Raises `ValueError` for garbage."""
     if data.strip() == DONE:
         return Chunk(finished="stop")
-    part = json.loads(data)
+    part = parse_json(data)
     if not isinstance(part, dict):
         raise ValueError("a chunk is no object")
     if part.get("error"):

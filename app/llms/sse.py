@@ -32,7 +32,7 @@ class EventSplitter:
     def _take(self, line: bytes) -> bytes | None:
         if not line:
             data, self._data = self._data, []
-            return b"\n".join(data) if data else None
+            return b"\n".join(data) or None
         name, _, value = line.partition(b":")
         if name == b"data":
             self._data.append(value.removeprefix(b" "))
