@@ -1,5 +1,7 @@
 """Which pages are spared the analysis of their picture."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +9,7 @@ import pymupdf
 import pytest
 
 from database.readers.layout import MAX_DRAWINGS, MAX_LINES, choose, is_simple
+from database.settings import ROOT
 from tests.pdfs import PARAGRAPH
 
 BODY = pymupdf.Rect(60, 100, 535, 780)
@@ -94,3 +97,11 @@ def test_the_model_that_is_asked(draw: Callable[[pymupdf.Page], None], found: st
     groups = choose(analyse("quick"), analyse("thorough"))(make_page(draw), return_raw=True)
     assert calls == asked
     assert groups == [{"class_name": found, "by": asked[-1]}]
+
+
+def test_files_that_are_only_looked_at_first_change_nothing() -> None:
+    """The PDF library opens its models when it is imported: by then they have to know that they get one thread each."""
+    order = "from database.readers import pdf, plain; plain.preload(); pdf.preload()"
+    told = "import onnxruntime, pymupdf; print(onnxruntime.SessionOptions().intra_op_num_threads, pymupdf._get_layout)"
+    done = subprocess.run([sys.executable, "-c", f"{order}; {told}"], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.startswith(f"1 <function {choose.__name__}."), done.stderr

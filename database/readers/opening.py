@@ -3,8 +3,8 @@
 The PDF library is imported inside functions, so that importing this module costs nothing.
 """
 
+import functools
 import importlib
-import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +28,17 @@ class Facts:
     format: str = "pdf"
 
 
+@functools.cache
 def preload() -> None:
     """Import what conversions need, once, before processes are forked for them."""
-    if "pymupdf4llm" in sys.modules:
-        return
+    load_library()
+    importlib.import_module("pymupdf4llm")
+    importlib.import_module("database.readers.layout").install()
+
+
+@functools.cache
+def load_library() -> Any:
+    """The module `pymupdf`, whose calls carry no types."""
     onnxruntime: Any = importlib.import_module("onnxruntime")
 
     class OneThread(onnxruntime.SessionOptions):  # type: ignore[misc]
@@ -42,9 +49,8 @@ def preload() -> None:
             super().__init__()
             self.intra_op_num_threads = 1
 
-    onnxruntime.SessionOptions = OneThread
-    importlib.import_module("pymupdf4llm")
-    importlib.import_module("database.readers.layout").install()
+    onnxruntime.SessionOptions = OneThread  # before the library is there, which opens its models at once
+    return importlib.import_module("pymupdf")
 
 
 def inspect(path: Path, max_file_mb: int) -> Facts:
@@ -63,11 +69,6 @@ def inspect(path: Path, max_file_mb: int) -> Facts:
             raise EmptyFile("It has no pages. Export or download the file again.")
         title = (document.metadata or {}).get("title") or ""
         return Facts(page_count, title[:MAX_TITLE_CHARS].strip(), bool(document.is_repaired))
-
-
-def load_library() -> Any:
-    """The module `pymupdf`, whose calls carry no types."""
-    return importlib.import_module("pymupdf")
 
 
 def open_document(path: Path, numbers: Collection[int] | None = None) -> Any:
