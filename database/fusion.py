@@ -5,10 +5,10 @@ find is 0. docs/retrieval.md has the measurements behind the weights, with and w
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
-from database.documents import Candidate, Candidates
+from database.documents import Candidates
 
 WEIGHTS: Mapping[str, float] = {
     "words": 0.25,
@@ -52,22 +52,35 @@ def fuse(
     shares, others = _share(weights), _share({view: weight for view, weight in weights.items() if view != "vector"})
     found = {view: getattr(candidates, view) for view in (*WINDOW_VIEWS, *PAGE_VIEWS)}
     places = {c.chunk_id: (c.document_id, c.page) for view in found.values() for c in view}
-    windows = {view: _scale({c.chunk_id: c.score for c in _rising(found[view])}, floors[view]) for view in WINDOW_VIEWS}
-    pages = {view: _scale({(c.document_id, c.page): c.score for c in _rising(found[view])}) for view in PAGE_VIEWS}
+    windows = {
+        view: _scale(_keep_best((c.chunk_id, c.score) for c in found[view]), floors[view]) for view in WINDOW_VIEWS
+    }
+    pages = {view: _scale(_keep_best(((c.document_id, c.page), c.score) for c in found[view])) for view in PAGE_VIEWS}
     ranked = []
     for chunk_id, place in places.items():
-        parts = {view: scores[chunk_id] for view, scores in windows.items() if chunk_id in scores}
-        parts |= {view: scores[place] for view, scores in pages.items() if place in scores}
+        parts = {}
+        for view, scores in windows.items():
+            if chunk_id in scores:
+                parts[view] = scores[chunk_id]
+        for view, of_pages in pages.items():
+            if place in of_pages:
+                parts[view] = of_pages[place]
         if parts:
-            parts |= {"title": titles[place[0]]} if titles and place[0] in titles else {}
+            if titles and place[0] in titles:
+                parts["title"] = titles[place[0]]
             counted = others if place[0] in without_vectors else shares
-            ranked.append((chunk_id, math.fsum(counted.get(view, 0) * part for view, part in parts.items()), parts))
-    return sorted(ranked, key=lambda row: (-row[1], row[0]))
+            ranked.append((chunk_id, math.fsum([counted.get(view, 0) * parts[view] for view in parts]), parts))
+    ranked.sort(key=lambda row: (-row[1], row[0]))
+    return ranked
 
 
-def _rising(found: Sequence[Candidate]) -> list[Candidate]:
-    """Worst first, so that of several with one key the best one is kept."""
-    return sorted(found, key=lambda c: c.score)
+def _keep_best(scores: Iterable[tuple[K, float]]) -> dict[K, float]:
+    """Of several with one key the best."""
+    best: dict[K, float] = {}
+    for key, score in scores:
+        if score > best.get(key, -math.inf):
+            best[key] = score
+    return best
 
 
 def _scale(scores: Mapping[K, float], share: float = FLOOR) -> dict[K, float]:

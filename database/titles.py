@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import PurePosixPath
 
@@ -58,8 +59,13 @@ def _labels(document: Document) -> Iterator[frozenset[str]]:
     """The terms of each visible name and of the title."""
     names = [PurePosixPath(name.path).stem for name in document.names if not name.excluded]
     for label in dict.fromkeys((*names, document.title)):
-        if terms := frozenset(_terms(_WORD.findall(fold(label)), document.language)):
+        if terms := _label_terms(label, document.language):
             yield terms
+
+
+@lru_cache(maxsize=20_000)
+def _label_terms(label: str, language: str) -> frozenset[str]:
+    return frozenset(_terms(_WORD.findall(fold(label)), language))
 
 
 def _question_terms(question: str, language: str) -> set[str]:

@@ -6,7 +6,7 @@ https://sqlite.org/fts5.html#the_bm25_function
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,20 +27,18 @@ class View:
         average = sum(int(part.sum()) for part in lengths) / max(1, self._rows) or 1.0
         self._norms = [K1 * ((1 - B) + B * part.lengths / average) for part in parts]
 
-    def score(self, terms: Sequence[str]) -> NDArray[np.float64]:
-        """The score of each row, those of the second part after those of the first; 0 where no term stands."""
+    def score(self, terms: Sequence[str]) -> Iterator[NDArray[np.float64]]:
+        """The scores of each part's rows; 0 where no term stands."""
         keys = hash_terms(terms)
         found = [part.find(keys) for part in self._parts]
         having = np.zeros(len(keys), np.int64)
         for (sizes, rows, _), mask in zip(found, self._live, strict=True):
             having += sizes if mask is None else _count_live(sizes, mask[rows])
         rarity = np.array([self._rarity(n) for n in having.tolist()])
-        scores: list[NDArray[np.float64]] = [np.zeros(0)]
         for (sizes, rows, counts), norms in zip(found, self._norms, strict=True):
             weights = counts * (K1 + 1) / (counts + norms[rows]) * np.repeat(rarity, sizes)
             # Added in the order of the terms, as FTS5 does, so that equal rows have equal scores.
-            scores.append(np.bincount(rows, weights, len(norms)).astype(np.float64, copy=False))
-        return np.concatenate(scores)
+            yield np.bincount(rows, weights, len(norms)).astype(np.float64, copy=False)
 
     def _rarity(self, having: int) -> float:
         rarity = math.log((self._rows - having + 0.5) / (having + 0.5))

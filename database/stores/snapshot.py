@@ -14,6 +14,9 @@ from database.stores.bm25 import View
 from database.stores.postings import Mask
 from database.stores.segments import OF_WINDOWS, VIEWS, Segment, add_up, find_live
 
+Best = tuple[NDArray[np.int64], NDArray[np.floating]]
+"""Numbers of windows, and their scores."""
+_NOTHING: Best = (np.zeros(0, np.int64), np.zeros(0, np.float32))
 FEW = 4
 """Vectors are copied to be searched where fewer than one in so many may be found."""
 
@@ -49,15 +52,14 @@ class Snapshot:
     def search_vectors(self, vector: Vector, limit: int, scope: Scope) -> list[Candidate]:
         """The best windows by cosine, ties by id. `vector` must be as long as those here are."""
         allowed = self._find_allowed(scope)
-        scores = [np.zeros(0, np.float32)]
-        at = 0
+        found, at = [_NOTHING], 0
         for part in self.segments:
             windows = self._embedded[at : at + len(part.vectors)]
-            scores.append(_multiply(part.vectors, vector, None if allowed is None else allowed[windows]))
+            scores = _multiply(part.vectors, vector, None if allowed is None else allowed[windows])
+            rows = _find_best(scores, limit, -np.inf)
+            found.append((windows[rows], scores[rows]))
             at += len(windows)
-        together = np.concatenate(scores)
-        rows = _find_best(together, limit, -np.inf)
-        return self._name(self._embedded[rows], together[rows], limit)
+        return self._name_best(found, limit)
 
     @property
     def dimension(self) -> int:
@@ -69,12 +71,22 @@ class Snapshot:
 
     def search_terms(self, name: str, terms: Sequence[str], limit: int, scope: Scope) -> list[Candidate]:
         """The best windows, or first windows of pages, of one view; ties by id."""
-        scores = self._views[name].score(terms)
         allowed = self._find_allowed(scope)
-        if allowed is not None:
-            scores[~(allowed if name in OF_WINDOWS else allowed[self._firsts])] = 0
-        rows = _find_best(scores, limit, 0)
-        return self._name(rows if name in OF_WINDOWS else self._firsts[rows], scores[rows], limit)
+        found, at = [_NOTHING], 0
+        for scores in self._views[name].score(terms):
+            upto = at + len(scores)
+            if allowed is not None:
+                scores[~(allowed[at:upto] if name in OF_WINDOWS else allowed[self._firsts[at:upto]])] = 0
+            rows = _find_best(scores, limit, 0)
+            found.append((rows + at if name in OF_WINDOWS else self._firsts[at:upto][rows], scores[rows]))
+            at = upto
+        return self._name_best(found, limit)
+
+    def _name_best(self, found: Sequence[Best], limit: int) -> list[Candidate]:
+        """The best of what parts found, best first, ties by id."""
+        windows, scores = (np.concatenate(column) for column in zip(*found, strict=True))
+        rows = _find_best(scores, limit, -np.inf)
+        return self._name(windows[rows], scores[rows], limit)
 
     def _gather(self, windows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
         """Numbers of windows within each segment as numbers among all."""

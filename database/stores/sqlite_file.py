@@ -25,7 +25,6 @@ from database.stores.sqlite_memory import Memory
 from database.stores.sqlite_migrations import migrate, require_known
 from database.stores.sqlite_rows import (
     CHUNK,
-    DOCUMENT,
     PAGE,
     SCHEMA,
     SEEN,
@@ -37,6 +36,7 @@ from database.stores.sqlite_rows import (
     put_meta,
     put_record,
     read_contents,
+    read_document,
     read_meta,
     read_sample,
     require_generation,
@@ -115,7 +115,7 @@ class IndexFile:
         if document_ids is not None:
             query, asked = f"{query} WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(document_ids))]
         rows = self._db.execute(f"{query} ORDER BY id", asked)
-        return [DOCUMENT.validate_json(row[0]) for row in rows]
+        return [read_document(row[0]) for row in rows]
 
     def read_whole(self, document_id: str) -> tuple[Document, Contents | None] | None:
         """A record and its contents, of one moment."""

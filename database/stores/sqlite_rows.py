@@ -10,6 +10,7 @@ each document's visible names.
 
 import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,19 @@ SEEN = "JOIN documents d ON d.id = w.document_id AND d.searchable"
 def read_meta(db: sqlite3.Connection, key: str = "index") -> IndexRecord | None:
     """The index record, or, as "next", that of the generation being made; None where there is none."""
     row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    return RECORD.validate_json(row[0]) if row else None
+    return _read_index(row[0]) if row else None
+
+
+@lru_cache(maxsize=4)
+def _read_index(text: str) -> IndexRecord:
+    # Every question reads it several times over, and it lists thousands of terms.
+    return RECORD.validate_json(text)
+
+
+@lru_cache(maxsize=2048)
+def read_document(text: str) -> Document:
+    """A record of `documents`. Questions read those of hundreds, most of which stay as they are."""
+    return DOCUMENT.validate_json(text)
 
 
 def require_generation(db: sqlite3.Connection, generation: int) -> None:
