@@ -55,6 +55,7 @@ from app.metrics import Metrics
 from app.middlewares import setup_middlewares
 from app.queue import Queue
 from app.settings import ServerSettings
+from app.sweeping import sweep_for_ever
 from app.uploads import drop_partial
 from database.files import drop_leftovers
 
@@ -181,6 +182,8 @@ async def run_queue(app: web.Application) -> AsyncIterator[None]:
     library.wake, library.stop_job = queue.wake, queue.stop_job
     app[FOLLOWER] = follower = Follower(library, queue.note_change) if settings.watch else None
     working = [asyncio.create_task(worker.run()) for worker in (queue, follower) if worker]
+    if library.store.files is not None:
+        working.append(asyncio.create_task(sweep_for_ever(library)))
     for work in working:
         work.add_done_callback(_tell_end)
     yield

@@ -27,6 +27,8 @@ async def accept(library: Library, received: Received, collection: str = "", use
     known = await library.store.get_document(received.document_id)
     if known is None or not known.whole:
         await look(library, received)
+        # Now, for it may take long; who erases the document meanwhile has it sent once more below.
+        await library.ingester.send(received.path, received.document_id, received.name)
     async with library.changing:
         known = await library.store.get_document(received.document_id)
         if known is not None and (found := await library.jobs.find_open(known.id, (collection,))):

@@ -101,6 +101,14 @@ def drop_leftovers(data_dir: Path) -> None:
                     part.unlink()
 
 
+def list_old_copies(data_dir: Path) -> set[str]:
+    """Documents of which originals or converted pages lie in DATA_DIR for LEFTOVER_S or longer."""
+    before = time.time() - LEFTOVER_S
+    files = {path: path.stem for path in data_dir.glob("files/*/*") if path.suffix in KEPT_ENDINGS}
+    folders = {path: path.name for path in data_dir.glob("pages/*")}
+    return {document_id for path, document_id in (files | folders).items() if _is_older(path, before)}
+
+
 class Originals:
     """Copies of the loaded files, named by the SHA-256 of their bytes, below `folder`."""
 
@@ -150,6 +158,13 @@ class Originals:
         for path in self._folder.glob("*/*"):
             if path.suffix in KEPT_ENDINGS and path.stem not in document_ids:
                 path.unlink(missing_ok=True)
+
+
+def _is_older(path: Path, before: float) -> bool:
+    try:
+        return path.stat().st_mtime < before
+    except FileNotFoundError:
+        return False  # somebody dropped it
 
 
 def _is_whole(kept: Path, source: Path) -> bool:

@@ -132,6 +132,10 @@ class Ingester:
         ending = await self.find_ending(part, name)
         await self.originals.adopt(part, document_id, ending)
 
+    async def send(self, part: Path, document_id: str, name: str) -> None:
+        """Let the store have a file that `adopt` will take over. Raises `ReadError`, `StoreError`."""
+        await self.originals.send(part, document_id, await self.find_ending(part, name))
+
     async def find_ending(self, source: Path, name: str = "") -> str:
         """How the original of a file, called `name` if not as its path tells, is to end. Raises `ReadError`."""
         format_name = await self.reader.find_format(source, name)

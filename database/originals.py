@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from database.files import Originals
+from database.files import Originals, list_old_copies
 from database.stores import Files
 
 
@@ -19,7 +19,7 @@ class KeptOriginals:
     """The originals that one process reaches; `files` is None where they lie in DATA_DIR alone."""
 
     def __init__(self, data_dir: Path, files: Files | None):
-        self.local, self._files = Originals(data_dir / "files"), files
+        self.local, self._files, self._data_dir = Originals(data_dir / "files"), files, data_dir
         self._fetching: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def find(self, document_id: str) -> Path:
@@ -60,13 +60,18 @@ class KeptOriginals:
         await asyncio.to_thread(self.local.adopt, part, document_id, ending)
         await self.put(document_id)
 
+    async def send(self, part: Path, document_id: str, ending: str) -> None:
+        """Let the store have a file that is on its way into DATA_DIR."""
+        if self._files is not None:
+            await self._files.put(document_id, part, ending)
+
     async def put(self, document_id: str) -> None:
         """Let the store have the original that lies here, if one does."""
         if self._files is None:
             return
         path = await asyncio.to_thread(self.local.path, document_id)
         if await asyncio.to_thread(path.is_file):
-            await self._files.put(document_id, path)
+            await self._files.put(document_id, path, path.suffix)
 
     async def put_missing(self, document_ids: Iterable[str]) -> None:
         """Let the store have all originals that only this machine has: older versions kept them here alone."""
@@ -76,6 +81,14 @@ class KeptOriginals:
         for document_id in document_ids:
             if document_id not in stored:
                 await self.put(document_id)
+
+    async def find_old(self) -> set[str]:
+        """Documents of which something lies here or in the store for an hour or longer. None where DATA_DIR is the
+        only place: nobody else drops anything there."""
+        if self._files is None:
+            return set()
+        await self._files.sweep()
+        return await self._files.find_old() | await asyncio.to_thread(list_old_copies, self._data_dir)
 
     async def drop(self, document_id: str) -> None:
         """Forget the original of a removed document."""

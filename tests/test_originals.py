@@ -121,7 +121,7 @@ async def test_the_same_file_at_two_servers_at_once(
     files: Files, tmp_path: Path, rows: "Database[dict[str, Any]]"
 ) -> None:
     path = await make_file(tmp_path)
-    await asyncio.gather(*(files.put(ID, path) for _ in range(4)))
+    await asyncio.gather(*(files.put(ID, path, ".pdf") for _ in range(4)))
     assert await files.find() == {ID}
     assert (await machine(tmp_path, "one", files).find(ID)).read_bytes() == DATA
     await files.drop(ID)
@@ -140,19 +140,18 @@ async def test_what_older_versions_kept_goes_to_the_store(files: Files, tmp_path
 async def test_leftovers_are_swept_once_they_are_old(
     files: Files, tmp_path: Path, rows: "Database[dict[str, Any]]"
 ) -> None:
-    path, other = await make_file(tmp_path), tmp_path / "b.pdf"
-    other.write_bytes(b"%PDF-other")
-    await files.put(ID, path)
-    await files.put("f" * 64, other)
+    one, chunks = machine(tmp_path, "one", files), rows["originals.chunks"]
+    await files.put("f" * 64, await make_file(tmp_path), ".pdf")
+    await send(one, tmp_path)
     killed = {"files_id": ObjectId(), "n": 0, "data": b"half"}
-    chunks = rows["originals.chunks"]
     chunks.insert_many([killed | {"_id": ObjectId.from_datetime(OLD)}, {"files_id": ObjectId(), "n": 0, "data": b""}])
-    assert await files.sweep({ID}) == 0
-    assert await files.find() == {ID, "f" * 64} and chunks.count_documents({"data": b"half"}) == 0
+    assert await one.find_old() == set()
+    assert chunks.count_documents({"data": b"half"}) == 0
     assert chunks.count_documents({"data": b""}) == 1, "somebody is writing it"
-    rows["originals.files"].update_many({}, {"$set": {"uploadDate": OLD}})
-    assert await files.sweep({ID}) == 1
-    assert await files.find() == {ID} and chunks.count_documents({}) == 4
+    rows["originals.files"].update_one({"filename": "f" * 64}, {"$set": {"uploadDate": OLD}})
+    os.utime(await one.find(ID), (OLD.timestamp(), OLD.timestamp()))
+    assert await one.find_old() == {"f" * 64, ID}
+    assert await machine(tmp_path, "one", None).find_old() == set()
 
 
 async def test_a_folder_alone(mongod: FakeMongod, files: Files, tmp_path: Path) -> None:
@@ -161,7 +160,7 @@ async def test_a_folder_alone(mongod: FakeMongod, files: Files, tmp_path: Path) 
         one = machine(tmp_path, "one", folder)
         await send(one, tmp_path)
         assert await files.find() == set()
-        await files.put(ID, await make_file(tmp_path))
+        await files.put(ID, await make_file(tmp_path), ".pdf")
         os.unlink(await one.find(ID))
         assert (await one.find(ID)).read_bytes() == DATA
         await one.drop(ID)

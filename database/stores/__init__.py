@@ -52,8 +52,8 @@ class Generation(Protocol):
 class Files(Protocol):
     """Originals of documents, kept in the store for every machine. All methods may raise `StoreError`."""
 
-    async def put(self, document_id: str, path: Path) -> None:
-        """Keep the file at `path`, whole or not at all, unless it is kept."""
+    async def put(self, document_id: str, path: Path, ending: str) -> None:
+        """Keep the file at `path`, whole or not at all, unless it is kept; copies of it will end so."""
 
     async def fetch(self, document_id: str, find_place: Callable[[str], Path]) -> Path | None:
         """Write a document's original to where `find_place` wants a file with its ending; None without
@@ -65,9 +65,11 @@ class Files(Protocol):
     async def drop(self, document_id: str) -> None:
         """Forget a document's original."""
 
-    async def sweep(self, document_ids: Collection[str]) -> int:
-        """Forget the originals of all documents but these, and what killed writers left, once that is
-        an hour old; how many originals went."""
+    async def find_old(self) -> set[str]:
+        """Documents whose originals are here for an hour or longer."""
+
+    async def sweep(self) -> None:
+        """Drop what killed writers left, once it is an hour old."""
 
 
 class Store(Generation, Protocol):

@@ -39,10 +39,10 @@ class MongoFiles:
         await self._connection.call(lambda: files.create_index([("filename", 1), ("uploadDate", 1)]))
         await self._connection.call(lambda: chunks.create_index([("files_id", 1), ("n", 1)], unique=True))
 
-    async def put(self, document_id: str, path: Path) -> None:
+    async def put(self, document_id: str, path: Path, ending: str) -> None:
         """Keep the file at `path`, unless it is kept."""
         if self._takes and not await self.find([document_id]):
-            await self._connection.call(lambda: asyncio.to_thread(self._upload, document_id, path))
+            await self._connection.call(lambda: asyncio.to_thread(self._upload, document_id, path, ending))
 
     async def fetch(self, document_id: str, find_place: Callable[[str], Path]) -> Path | None:
         """Write a document's original to where `find_place` wants a file with its ending; None without any."""
@@ -59,43 +59,33 @@ class MongoFiles:
 
     async def drop(self, document_id: str) -> None:
         """Forget a document's original."""
-        await self._drop({"filename": document_id})
-
-    async def sweep(self, document_ids: Collection[str]) -> int:
-        """Forget the originals of all documents but these, and what uploads that were killed left, once it is
-        LEFTOVER_S old; how many originals went."""
-        old = time.time() - LEFTOVER_S
-        gone = [
-            row["_id"]
-            for row in await self._connection.find(FILES, {"uploadDate": {"$lt": datetime.fromtimestamp(old, UTC)}})
-            if row["filename"] not in document_ids
-        ]
-        for file_id in gone:
-            await self._drop({"_id": file_id})
-        await self._drop_orphans(ObjectId.from_datetime(datetime.fromtimestamp(old, UTC)))
-        return len(gone)
-
-    async def _drop(self, query: dict[str, Any]) -> None:
         # The record goes first, as in every bucket: what is killed in between is swept later.
-        for row in await self._connection.find(FILES, query, projection={"_id": 1}):
+        for row in await self._connection.find(FILES, {"filename": document_id}, projection={"_id": 1}):
             await self._connection.delete(FILES, {"_id": row["_id"]})
             await self._connection.delete(CHUNKS, {"files_id": row["_id"]})
 
-    async def _drop_orphans(self, before: ObjectId) -> None:
+    async def find_old(self) -> set[str]:
+        """Documents whose originals are here for LEFTOVER_S or longer."""
+        query = {"uploadDate": {"$lt": _long_ago()}}
+        return {row["filename"] for row in await self._connection.find(FILES, query, projection={"filename": 1})}
+
+    async def sweep(self) -> None:
+        """Drop chunks without a file, unless somebody may be writing it."""
         pipeline: list[dict[str, Any]] = [{"$sort": {"files_id": 1}}, {"$group": {"_id": "$files_id"}}]
         held = {row["_id"] for row in await self._connection.aggregate(CHUNKS, pipeline)}
         files = {row["_id"] for row in await self._connection.find(FILES, {}, projection={"_id": 1})}
+        old = {"$lt": ObjectId.from_datetime(_long_ago())}
         for file_id in held - files:
-            await self._connection.delete(CHUNKS, {"files_id": file_id, "_id": {"$lt": before}})
+            await self._connection.delete(CHUNKS, {"files_id": file_id, "_id": old})
 
     def _bucket(self) -> "GridFSBucket":
         from gridfs import GridFSBucket
 
         return GridFSBucket(self._connection.database.delegate, BUCKET)
 
-    def _upload(self, document_id: str, path: Path) -> None:
+    def _upload(self, document_id: str, path: Path, ending: str) -> None:
         with path.open("rb") as source:
-            self._bucket().upload_from_stream(document_id, source, metadata={"ending": path.suffix})
+            self._bucket().upload_from_stream(document_id, source, metadata={"ending": ending})
 
     def _download(self, document_id: str, find_place: Callable[[str], Path]) -> Path | None:
         from gridfs.errors import CorruptGridFile, NoFile
@@ -109,3 +99,7 @@ class MongoFiles:
             return None
         except CorruptGridFile as error:
             raise ReadError(DAMAGED) from error
+
+
+def _long_ago() -> datetime:
+    return datetime.fromtimestamp(time.time() - LEFTOVER_S, UTC)
