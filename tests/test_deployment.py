@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 import yaml
 
+from app.settings import ServerSettings
 from database.settings import ROOT, IndexSettings
+from tests.fakes.nginx import NGINX, write_files
 
 BIN = Path(sys.executable).parent
 ONE_SHOT = {"models", "loader"}
 
 
 class ComposeLoader(yaml.SafeLoader):
-    """Reads Compose's own `!reset null`, which takes a key away, as null."""
+    """Reads Compose's own `!reset` and `!override`: nothing, and the list that takes the place of another."""
 
 
-ComposeLoader.add_constructor("!reset", lambda loader, node: None)
+ComposeLoader.add_constructor("!reset", lambda loader, node: [] if isinstance(node, yaml.SequenceNode) else None)
+ComposeLoader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node, deep=True))
 
 
 def read_compose(name: str) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def stack() -> dict[str, Any]:
     return read_compose("docker-compose.yml")
 
 
-@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.cpu.yml"])
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.cpu.yml", "docker-compose.scale.yml"])
 def test_compose_file_follows_the_specification(name: str, tmp_path: Path) -> None:
     result = check_schema(read_compose(name), tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -175,6 +178,34 @@ def test_the_gpu_is_reserved_and_the_override_takes_it_away(stack: dict[str, Any
     devices = stack["services"]["ollama"]["deploy"]["resources"]["reservations"]["devices"]
     assert devices == [{"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}]
     assert "deploy: !reset null" in (ROOT / "docker-compose.cpu.yml").read_text("utf-8")
+
+
+def test_several_servers_have_nothing_that_only_one_can_have(stack: dict[str, Any]) -> None:
+    text, services = (ROOT / "docker-compose.scale.yml").read_text("utf-8"), read_compose("docker-compose.scale.yml")
+    app, nginx = services["services"]["app"], services["services"]["nginx"]
+    assert "container_name" not in stack["services"]["app"] | app and "ports: !reset []" in text
+    assert [v["target"] for v in app["volumes"]] == ["/app/pdf"] and "volumes: !override" in text
+    assert nginx["ports"] == ["127.0.0.1:${PORT:-8000}:8080"]
+    assert nginx["depends_on"] == {"app": {"condition": "service_healthy"}}
+    assert (nginx["read_only"], nginx["cap_drop"]) == (True, ["ALL"])
+    assert re.search(r":\d+\.\d+\.\d+$", nginx["image"])
+    for volume in nginx["volumes"]:
+        assert (ROOT / volume.split(":")[0]).is_file()
+    networks = ServerSettings(
+        trusted_proxies=app["environment"]["TRUSTED_PROXIES"].partition(":-")[2][:-1]
+    ).trusted_networks
+    assert all(network.is_private for network in networks) and len(networks) == 3
+
+
+def test_nginx_takes_the_example(tmp_path: Path) -> None:
+    if NGINX is None:
+        pytest.skip("nginx is not installed")
+    write_files(tmp_path, 8080, ["http://127.0.0.1:8001"])
+    command = [NGINX, "-t", "-p", f"{tmp_path}/", "-c", "nginx.conf"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    (tmp_path / "acervo.conf").write_text("server { proxy_bufering off; }")
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode != 0
 
 
 @pytest.mark.parametrize(("status", "expected"), [(0, 0), (3, 0), (1, 1), (2, 2)])
