@@ -1,6 +1,7 @@
 """What answers need, opened once: store, embedder, models, retriever."""
 
 import asyncio
+import importlib
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -54,6 +55,8 @@ class Engine:
         self._reranker = make_reranker(settings)
         self._retriever = Retriever(self.store, self.embedder, self._reranker)
         self._settings = settings
+        self.warm = asyncio.Event()
+        """Set once `warm_up` has opened what can be opened."""
         self.open_store = Opening(self.store.open)
         self.open_embedder = Opening(self.embedder.open)
         self._open_reranker = Opening(self._reranker.open) if self._reranker else None
@@ -64,9 +67,12 @@ class Engine:
         """Open what can be opened and load what the first question would otherwise wait for. What
         cannot be opened is told in the log, and by `states`; questions try it again."""
         try:
+            await asyncio.to_thread(importlib.import_module, "database.embedders.ollama")
             await (await self.retriever()).search("warm up", 1)
         except AcervoError as error:
             log.warning("%s", error)
+        finally:
+            self.warm.set()
 
     async def aclose(self) -> None:
         """Close every part, also when one of them fails to."""

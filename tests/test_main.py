@@ -1,6 +1,7 @@
 """`python -m app`: what it refuses to start with, and what a fresh start costs."""
 
 import asyncio
+import gc
 import json
 import shutil
 import socket
@@ -15,9 +16,10 @@ import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
-from app.__main__ import check_exposure, main, name_address
+from app.__main__ import check_exposure, main, name_address, spare_collector
 from app.access.passwords import Passwords
 from app.access.users import Users
+from app.engine import Engine
 from app.settings import ServerSettings
 from database.errors import SettingsError
 from database.settings import ROOT
@@ -158,3 +160,23 @@ async def test_a_cold_server_answers_soon_and_stays_small(library: Library, tmp_
         print(f"first answer after {took:.2f} s, {rss_mb:.0f} MB")
         assert took < FIRST_ANSWER_S
         assert rss_mb < MAX_RSS_MB
+
+
+async def test_garbage_collections_leave_out_what_a_warm_server_keeps() -> None:
+    engine = Engine(await asyncio.to_thread(ServerSettings.load))
+    sparing = asyncio.create_task(spare_collector(engine))
+    await asyncio.sleep(0.05)
+    assert not sparing.done() and not gc.get_freeze_count()
+    engine.warm.set()
+    try:
+        await sparing
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
+
+
+def test_a_start_leaves_out_what_only_some_answers_need() -> None:
+    started = "import sys, app.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", started], cwd=ROOT, capture_output=True, text=True, check=True)
+    heavy = {"ollama", "httpx", "rich", "grpc", "fitz", "pymupdf", "onnxruntime", "motor", "app.replies"}
+    assert not heavy & set(done.stdout.split())

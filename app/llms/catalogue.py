@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-
-import ollama
+from typing import TYPE_CHECKING
 
 from app.errors import ModelError
 from app.llms.kept import KEEP_S, Kept
@@ -11,11 +10,12 @@ from app.llms.ollama_client import OllamaClient
 from app.llms.ollama_errors import explain
 from app.settings import ServerSettings
 
+if TYPE_CHECKING:
+    import ollama
+
 AT_ONCE = 8
 EMBEDDING_FAMILIES = ("bert", "nomic-bert", "xlm-roberta")
 """For versions of Ollama that tell no capabilities."""
-
-Listed = ollama.ListResponse.Model
 
 
 def full_name(name: str) -> str:
@@ -46,16 +46,20 @@ class Catalogue:
         await self._client.aclose()
 
     async def _ask(self) -> Sequence[str] | ModelError:
+        client, limit = await self._client.open(), asyncio.Semaphore(AT_ONCE)
         try:
             with explain(self._settings):
-                client, limit = await self._client.open(), asyncio.Semaphore(AT_ONCE)
                 models = [model for model in (await client.list()).models if model.model]
                 chatting = await asyncio.gather(*(self._can_chat(client, model, limit) for model in models))
         except ModelError as error:
             return error
         return sorted(str(model.model) for model, chats in zip(models, chatting, strict=True) if chats)
 
-    async def _can_chat(self, client: ollama.AsyncClient, model: Listed, limit: asyncio.Semaphore) -> bool:
+    async def _can_chat(
+        self, client: "ollama.AsyncClient", model: "ollama.ListResponse.Model", limit: asyncio.Semaphore
+    ) -> bool:
+        import ollama
+
         key = (str(model.model), model.digest or "")
         if key not in self._chatting:
             async with limit:

@@ -1,11 +1,12 @@
 """The `ollama` package's client, which asks about models; answers are read without it."""
 
 import asyncio
-
-import ollama
+from typing import TYPE_CHECKING
 
 from app.settings import ServerSettings
-from database.embedders.ollama import make_client
+
+if TYPE_CHECKING:
+    import ollama
 
 
 class OllamaClient:
@@ -13,20 +14,24 @@ class OllamaClient:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._client: ollama.AsyncClient | None = None
+        self._client: "ollama.AsyncClient | None" = None
 
-    async def open(self) -> ollama.AsyncClient:
+    async def open(self) -> "ollama.AsyncClient":
         """The client, the same until it is closed."""
         if self._client is None:
-            timeout_s = self._settings.connect_timeout_s
-            self._client = await asyncio.to_thread(
-                make_client,
-                self._settings.ollama_host,
-                trust_env=self._settings.ollama_trust_env,
-                connect_timeout_s=timeout_s,
-                read_timeout_s=timeout_s,
-            )
+            self._client = await asyncio.to_thread(self._make)
         return self._client
+
+    def _make(self) -> "ollama.AsyncClient":
+        from database.embedders.ollama import make_client
+
+        settings, timeout_s = self._settings, self._settings.connect_timeout_s
+        return make_client(
+            settings.ollama_host,
+            trust_env=settings.ollama_trust_env,
+            connect_timeout_s=timeout_s,
+            read_timeout_s=timeout_s,
+        )
 
     async def aclose(self) -> None:
         """Close its connections."""
