@@ -12,6 +12,7 @@ from tests.bench.kept import Kept, Result
 from tests.bench.measures import Measure, alternate, fit_exponent, left_out, round_off
 from tests.bench.paced import MODULUS, read_stamps, spell
 from tests.bench.plots import draw_results
+from tests.bench.sizes import find_debian_packages
 from tests.bench.table import write_markdown
 
 MACHINE = {"when": "2026-01-01 00:00 UTC", "processors": "2 × any"}
@@ -37,6 +38,10 @@ def test_figures_are_rounded_to_what_matters() -> None:
 def test_exponent_of_a_power_is_found(exponent: float, factor: float) -> None:
     sizes = (1_000, 10_000, 100_000, 1_000_000)
     assert fit_exponent(sizes, [factor * size**exponent for size in sizes]) == pytest.approx(exponent)
+
+
+def test_debian_packages_are_those_that_the_image_installs() -> None:
+    assert find_debian_packages((ROOT / "Dockerfile").read_text("utf-8")) == ["tesseract-ocr-por", "tesseract-ocr-eng"]
 
 
 def test_measured_in_turns_and_the_median_of_each() -> None:

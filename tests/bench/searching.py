@@ -25,6 +25,7 @@ WINDOWS_A_PAGE, PAGES = 18, 100
 WORDS, VOCABULARY, ZIPF = 45, 60_000, 1.07
 ASKED, ASKED_WORDS = 100, 10
 TOP = 10
+AT_ONCE = 10_000
 
 
 class Text:
@@ -51,7 +52,9 @@ class Text:
     def draw_vectors(self, count: int, dimension: int) -> Vector:
         """So many unit vectors."""
         rows = self._random.standard_normal((count, dimension), np.float32)
-        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+        for some in np.array_split(rows, -(-count // AT_ONCE)):  # in place: a million take 1.5 GB
+            some /= np.linalg.norm(some, axis=1, keepdims=True)
+        return rows
 
     def choose(self, words: Sequence[str]) -> str:
         """A question with some of `words`, frequent ones among them."""
