@@ -91,8 +91,8 @@ class Builder:
         return replace(document, state="ready"), replace(contents, vectors=vectors)
 
     async def _embed(self, windows: Sequence[Window], progress: Progress) -> Vector:
-        known = {window.text: self.known[window.text] for window in windows if window.text in self.known}
-        texts = [window.text for window in windows if window.text not in known]
+        every = dict.fromkeys(window.text for window in windows)  # what a document repeats is embedded once
+        texts = [text for text in every if text not in self.known]
         parts: list[Vector] = [np.zeros((0, self._embedder.dimension), np.float32)]
         for start in range(0, len(texts), progress.rows):
             await progress.wait_for_turn()
@@ -101,10 +101,11 @@ class Builder:
                 parts.append(await self._embedder.embed(batch))
             progress.windows(len(windows) - len(texts) + start + len(batch), len(windows))
         made = np.concatenate(parts)
-        if not known:
+        if len(texts) == len(windows):
             return made
-        rest = iter(made)
-        return np.stack([known[window.text] if window.text in known else next(rest) for window in windows])
+        found = {text: self.known[text] for text in every if text in self.known}
+        found.update(zip(texts, made, strict=True))
+        return np.stack([found[window.text] for window in windows])
 
 
 async def work_through(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:

@@ -13,13 +13,16 @@ than 256 tokens.
 import asyncio
 import json
 import multiprocessing
+import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from database.documents import Vector
+from database.embedders.batches import NICENESS
 from database.embedders.minilm import WEIGHTS_SHA256, MiniLMEmbedder, _batches, _model_folder, _write_graph
 from database.errors import EmbedderError
 
@@ -133,3 +136,25 @@ def test_several_processes_may_write_the_graph_at_once(tmp_path: Path) -> None:
         found = pool.map(_open_and_embed, [models] * 3, chunksize=1)
     assert found[0] == found[1] == found[2]
     assert [*models.iterdir()] == [graph]
+
+
+async def test_threads_that_embed_batches_step_back_and_go_home(models: Path) -> None:
+    others, embedder = find_batch_threads(), MiniLMEmbedder(models, rest_s=0.5)
+    await embedder.open()
+    many = [f"{n} {TEXTS[0]}" for n in range(200)]
+    one_by_one = np.stack([await embedder.embed_query(text) for text in many[:3]])
+    assert find_batch_threads() == others
+    assert cosines((await embedder.embed(many))[:3], one_by_one).min() > 0.99999
+    if sys.platform == "linux":
+        own = find_batch_threads() - others
+        assert own and {os.getpriority(os.PRIO_PROCESS, number) for number in own} == {NICENESS}
+    for _ in range(100):
+        if not find_batch_threads() - others:
+            break
+        await asyncio.sleep(0.05)
+    assert not find_batch_threads() - others
+    await embedder.aclose()
+
+
+def find_batch_threads() -> set[int]:
+    return {thread.native_id or 0 for thread in threading.enumerate() if thread.name.startswith("batches")}

