@@ -57,6 +57,10 @@ def read(given: Path, other: str) -> bytes:
     return Path(other or given).read_bytes()
 
 
+def get_niceness() -> int:
+    return os.nice(0)
+
+
 def list_folder(path: str) -> list[str]:
     return os.listdir(path)
 

@@ -135,6 +135,12 @@ def test_nothing_that_a_worker_prints_is_seen(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("said\n", "")
 
 
+async def test_work_that_may_wait_runs_behind_other_work() -> None:
+    own = os.nice(0)
+    assert await run_limited(chores.get_niceness, **LIMITS, niceness=3) == own + 3
+    assert await run_limited(chores.get_niceness, **LIMITS) == own
+
+
 def test_an_idle_zygote_ends() -> None:
     ours, theirs = socket.socketpair()
     code = f"from database.readers.zygote import main; main({theirs.fileno()}, idle_s=0.05)"

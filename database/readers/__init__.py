@@ -31,6 +31,8 @@ RANGE_PAGES = 8
 """Pages of one conversion process: memory grows with each page, and so does what a failure costs."""
 PLAIN_PAGES = 250
 """Pages of one process that reads plain text, which is quick and needs little memory."""
+NICENESS = 10
+"""Of conversions, so that questions go first."""
 WORKER_MB = 1024
 """Memory set aside for a conversion: 400 to 750 MB were measured."""
 PAGE_TIMEOUT_S = 5.0
@@ -84,7 +86,8 @@ class DocumentReader:
 
         async def read_range(numbers: range) -> list[RawPage]:
             async with self._slots:
-                pages = await self._run(read_plain, path, list(numbers), timeout_s=self._timeout_s(len(numbers)))
+                limit_s = self._timeout_s(len(numbers))
+                pages = await self._run(read_plain, path, list(numbers), timeout_s=limit_s, niceness=NICENESS)
                 return count(pages)
 
         try:
@@ -189,10 +192,13 @@ class DocumentReader:
 
     async def _convert(self, path: Path, numbers: Sequence[int], mode: Mode) -> tuple[RawPage, ...]:
         language, timeout_s = self._settings.ocr_language, self._timeout_s(len(numbers))
-        return tuple(await self._run(convert, path, list(numbers), mode, language, timeout_s=timeout_s))
+        return tuple(
+            await self._run(convert, path, list(numbers), mode, language, timeout_s=timeout_s, niceness=NICENESS)
+        )
 
-    async def _run(self, function: Callable[..., T], *args: object, timeout_s: float) -> T:
-        return await run_limited(function, *args, timeout_s=timeout_s, memory_mb=self._settings.read_memory_mb)
+    async def _run(self, function: Callable[..., T], *args: object, timeout_s: float, niceness: int = 0) -> T:
+        limit_mb = self._settings.read_memory_mb
+        return await run_limited(function, *args, timeout_s=timeout_s, memory_mb=limit_mb, niceness=niceness)
 
     def _timeout_s(self, page_count: int) -> float:
         each = OCR_PAGE_TIMEOUT_S if self._settings.ocr == "on" else PAGE_TIMEOUT_S

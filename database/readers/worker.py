@@ -52,16 +52,18 @@ class WorkerCrashed(ReadError):
     """The process died, or the function raised something other than a `ReadError`."""
 
 
-async def run_limited(function: Callable[..., T], *args: object, timeout_s: float, memory_mb: int) -> T:
+async def run_limited(
+    function: Callable[..., T], *args: object, timeout_s: float, memory_mb: int, niceness: int = 0
+) -> T:
     """`function(*args)` in its own process. Module-level functions only, whose result is what their
     annotation says: bytes, or what JSON can carry to dataclasses and back. It may open the files that are
     given as a `Path` for reading, and nothing else where the system can hold it to that (`confine.py`).
-    Cancelling the caller kills the process.
+    Cancelling the caller kills the process. With `niceness` above 0 it runs behind others.
 
     Raises `WorkerTimeout`, `WorkerOutOfMemory`, `WorkerCrashed`, or the `AcervoError` that the
     function raised.
     """
-    task = Task(function.__module__, function.__qualname__, args, timeout_s, memory_mb)
+    task = Task(function.__module__, function.__qualname__, args, timeout_s, memory_mb, niceness)
     try:
         async with asyncio.timeout(timeout_s):
             # Twice, because an idle zygote may end just after it has been asked.

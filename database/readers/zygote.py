@@ -55,6 +55,7 @@ class Task:
     args: tuple[Any, ...]
     timeout_s: float
     memory_mb: int
+    niceness: int = 0
 
 
 def main(control_fd: int, idle_s: float = IDLE_S) -> None:
@@ -213,6 +214,7 @@ def _limit(task: Task) -> None:
     """What this process got from the zygote does not count: it grows with the libraries that earlier tasks used."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, task.timeout_s + GRACE_S)
+    os.nice(task.niceness)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     with contextlib.suppress(ValueError, OSError):  # macOS has the name but neither /proc nor the limit
         inherited = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
