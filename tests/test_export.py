@@ -123,7 +123,8 @@ async def test_answers_and_originals_come_along(library: Library, tmp_path: Path
     async with FakeMongod() as server, opened(tmp_path / "m", mongodb_uri=server.uri) as mongo:
         await bring_in(mongo, tmp_path / "m", tmp_path / "one.zip")
         answers.append(await Retriever(mongo, embedder).find_passages(QUESTION, 4))
-        await export(mongo, tmp_path / "m", tmp_path / "two.zip")
+        await export(mongo, tmp_path / "elsewhere", tmp_path / "two.zip")  # where no original lies, nor stays
+        assert not [*(tmp_path / "elsewhere").rglob("*.pdf")]
     async with opened(tmp_path / "last") as last:
         await bring_in(last, tmp_path / "last", tmp_path / "two.zip")
         answers.append(await Retriever(last, embedder).find_passages(QUESTION, 4))

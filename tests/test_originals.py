@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from database.originals import KeptOriginals
 from database.settings import IndexSettings
 from database.stores import Files, make_store
 from tests.fakes.mongod import FakeMongod
+from tests.loads import run_load
 
 DATA = bytes(range(256)) * 2500
 """More than GridFS puts into one chunk."""
@@ -165,3 +167,19 @@ async def test_a_folder_alone(mongod: FakeMongod, files: Files, tmp_path: Path) 
         assert (await one.find(ID)).read_bytes() == DATA
         await one.drop(ID)
         assert await files.find() == set()
+
+
+async def test_a_load_puts_what_lay_in_data_dir_alone(mongod: FakeMongod, files: Files, tmp_path: Path) -> None:
+    (tmp_path / "pdf").mkdir(exist_ok=True)
+    source = tmp_path / "pdf/a.txt"
+    source.write_text("O farol fica na ilha.\n" * 20)
+    settings = {"MONGODB_URI": mongod.uri}
+    for originals, stored in (("folder", set[str]()), ("store", {hashlib.sha256(source.read_bytes()).hexdigest()})):
+        told = await asyncio.to_thread(run_load, tmp_path, settings=settings | {"ORIGINALS": originals})
+        assert told.returncode == 0, told.stderr
+        assert await files.find() == stored
+    shutil.rmtree(tmp_path / "data/files")
+    told = await asyncio.to_thread(run_load, tmp_path, "--reindex", settings=settings)
+    assert told.returncode == 0 and "1" in told.stdout, told.stderr
+    (kept,) = (tmp_path / "data/files").rglob("*.txt")
+    assert kept.read_bytes() == source.read_bytes()
