@@ -64,7 +64,8 @@ class Checker:
 
     def feed(self, piece: str) -> list[Check]:
         """The verdicts that `piece` makes possible."""
-        return [check for sentence in self._splitter.feed(piece) for check in self._judge(sentence)]
+        sentences = self._splitter.feed(piece)
+        return [check for sentence in sentences for check in self._judge(sentence)] if sentences else []
 
     def finish(self) -> list[Check]:
         """The verdicts that were still open when the answer ended."""

@@ -12,6 +12,6 @@ def find_citations(answer: str, sources: int) -> Sequence[int]:
 
     Brackets in code are not citations.
     """
-    text = _CODE.sub(" ", answer)
+    text = _CODE.sub(" ", answer) if "`" in answer else answer
     numbers = {int(n) for group in _CITED.findall(text) for n in re.findall(r"\d+", group)}
     return sorted(n for n in numbers if 1 <= n <= sources)

@@ -71,14 +71,14 @@ def find_names(sentence: str, known: frozenset[str] = frozenset()) -> list[tuple
     names: list[list[str]] = []
     going_on, end = False, 0
     for match in _TOKEN.finditer(sentence):
-        if not going_on and match[0].islower():  # most words: neither begin a name nor join one
-            end = match.end()
-            continue
         between, end = sentence[end : match.start()], match.end()
-        folded, parts = fold(match[0]), _words(match[0])
         going_on = going_on and not between.strip()
+        capitalised = not match[0].islower() and _is_capitalised(match[0], sentence[: match.start()])
+        if not capitalised and not going_on:  # most words neither begin a name nor join one
+            continue
+        folded, parts = fold(match[0]), _words(match[0])
         told = folded in PLAIN or known.issuperset(parts)
-        if _is_capitalised(match[0], sentence[: match.start()]) and not told:
+        if capitalised and not told:
             if not going_on:
                 names.append([])
             names[-1].extend(word for word in parts if word not in CONNECTORS)

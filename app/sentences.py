@@ -56,7 +56,7 @@ class Splitter:
 
     def _cut_all(self, give_up: bool = False) -> list[Sentence]:
         rest, found = "".join(self._parts), []
-        while match := _END.search(rest, self._seen):
+        while (may := _MAY_END.search(rest, self._seen)) and (match := _END.search(rest, may.start())):
             if match["line"] is None and not _ends_sentence(rest, match):
                 self._seen = match.start() + 1
                 continue
@@ -64,9 +64,9 @@ class Splitter:
             rest, self._seen = rest[match.end() :], 0
         if give_up and len(rest) > LONGEST:
             self._take(rest)
-            rest, self._seen = "", 0
+            rest, may = "", None
         self._parts, self._length = [rest], len(rest)
-        self._waiting = bool(_MAY_END.search(rest, self._seen))
+        self._waiting, self._seen = bool(may), may.start() if may else len(rest)
         return [sentence for sentence in found if sentence is not None]
 
     def _take(self, raw: str) -> Sentence | None:
