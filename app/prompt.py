@@ -119,7 +119,10 @@ def drop_unseen(text: str) -> str:
     """Text without characters that nobody sees: zero-width, turning the direction, tags, selectors."""
     if text.isascii():
         return text
-    shown = "".join(c for c in _UNSEEN.sub("", text) if unicodedata.category(c) != "Cf" or c in _JOINERS)
+    shown = _UNSEEN.sub("", text)
+    # A text has few characters that differ, and mostly none of these.
+    if unseen := [c for c in set(shown) if unicodedata.category(c) == "Cf" and c not in _JOINERS]:
+        shown = shown.translate(str.maketrans("", "", "".join(unseen)))
     return _JOINED.sub(lambda found: found[0] if _is_joinable(found[1]) else found[1], shown)
 
 
@@ -134,15 +137,19 @@ def _attribute(text: str) -> str:
 def _fit_sources(hits: Sequence[Hit], room: int, count_tokens: Callable[[str], int]) -> list[str]:
     """As many passages as fit; what room is left goes to their surroundings, again the best first."""
     sources: list[str] = []
+    sizes: list[int] = []
     for number, hit in enumerate(hits, 1):
         source = quote_source(number, hit)
-        room -= count_tokens(source + GAP)
+        sizes.append(count_tokens(source + GAP))
+        room -= sizes[-1]
         if room < 0:
             return sources
         sources.append(source)
     for place, hit in enumerate(hits):
+        if hit.context in ("", hit.chunk.text):
+            continue
         wide = quote_source(place + 1, hit, widened=True)
-        more = count_tokens(wide + GAP) - count_tokens(sources[place] + GAP)
+        more = count_tokens(wide + GAP) - sizes[place]
         if more <= room:
             sources[place], room = wide, room - more
     return sources

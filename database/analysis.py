@@ -50,7 +50,9 @@ def fold(text: str) -> str:
         return text.lower()
     # NFKC once more at the end: decomposing may part what compatibility forms had joined.
     apart = unicodedata.normalize("NFKD", text).lower()
-    return unicodedata.normalize("NFKC", "".join(c for c in apart if not unicodedata.combining(c)))
+    for mark in filter(unicodedata.combining, set(apart)):
+        apart = apart.replace(mark, "")
+    return unicodedata.normalize("NFKC", apart)
 
 
 @cache
