@@ -27,7 +27,7 @@ SAY_OFFLINE = { echo "Fetching the Python packages failed; the lines above say w
 	echo "This needs the internet once. Behind a proxy set HTTPS_PROXY; then type the same command again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load mcp test check bench bench-full soak lock clean
+.PHONY: help install run load mcp dask test check bench bench-full soak lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -49,10 +49,12 @@ load: install ## Load PDF_DIR, or make load PATHS="folder file.pdf"
 
 mcp: install $(DONE)/mcp ## Install what `python -m app mcp` needs
 
+dask: install $(DONE)/dask ## Install what loading on a Dask cluster needs
+
 test: install $(DONE)/dev $(CHECKER) ## Run every test
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		echo "The browser tests need Chromium. Debian, Ubuntu: sudo apt-get install chromium" >&2
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n logical --maxprocesses 8 --dist loadfile
 
 check: install $(DONE)/dev ## Format, lint and types
 	@$(PY) -m ruff format --check .
@@ -73,6 +75,7 @@ lock: $(DONE)/dev ## Compile requirements*.in to pinned versions with hashes
 	@# Spelled as packages ask for it: pip before 23.3 takes the two spellings for two extras, and fails.
 	@sed -i.bak 's/^lxml\[html-clean\]/lxml[html_clean]/' requirements.txt && rm requirements.txt.bak
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-mcp.txt requirements-mcp.in
+	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-dask.txt requirements-dask.in
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-dev.txt requirements-dev.in
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PIN) --output-file=requirements-node.txt requirements-node.in
 
@@ -109,6 +112,10 @@ $(DONE)/model: requirements-model.txt scripts/check_model.py $(DONE)/requirement
 
 $(DONE)/mcp: requirements-mcp.txt $(DONE)/requirements
 	@$(PIP) install --require-hashes -r requirements-mcp.txt || $(SAY_OFFLINE)
+	@touch $@
+
+$(DONE)/dask: requirements-dask.txt $(DONE)/requirements
+	@$(PIP) install --require-hashes -r requirements-dask.txt || $(SAY_OFFLINE)
 	@touch $@
 
 $(DONE)/dev: requirements-dev.txt $(DONE)/requirements

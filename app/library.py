@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from app.engine import Engine
 from app.jobs import JobBook
 from app.settings import ServerSettings
+from database.claims import Claims
 from database.documents import WEB
 from database.ingest import Ingester
 from database.lock import SharedLock
@@ -26,7 +27,9 @@ class Library:
         self.changing = asyncio.Lock()
         """Held while records of documents are read and written by requests."""
         self.lock = SharedLock(settings.data_dir)
-        """Held while documents are made or taken away by what is no request: no load runs then."""
+        """Held while documents are made or taken away by what is no request: no load runs then on this DATA_DIR."""
+        self.claims = Claims(engine.store, settings.lease_s)
+        """On documents that are made here: no other machine makes them."""
         self.wake: Callable[[], None] = lambda: None
         """Tells the queue that there may be work."""
         self.stop_job: Callable[[str], Awaitable[bool]] = _cannot_stop

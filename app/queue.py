@@ -22,6 +22,7 @@ from database.errors import AcervoError, RecordConflict
 from database.index import describe_index
 from database.ingest import ERASURE, open_index
 from database.plan import UNFINISHED
+from database.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Queue:
     def __init__(self, library: Library, is_busy: Callable[[], bool]):
         self._library, self._store, self._is_busy = library, library.store, is_busy
         self._holder = ""
+        self._turns = Turns(self._store, library.claims, self._tell_waiting)
         self._works: dict[str, Work] = {}
         self._woken, self._noting, self._behind = asyncio.Event(), asyncio.Lock(), False
         self.waiting = ""
@@ -65,6 +67,10 @@ class Queue:
 
     async def run(self) -> None:
         """Work until cancelled; what is not finished then is queued again."""
+        async with self._library.claims:
+            await self._run()
+
+    async def _run(self) -> None:
         first = True
         while True:
             self._woken.clear()
@@ -107,16 +113,27 @@ class Queue:
         await self._free_leases()
         erased = await self._erase_due()
         record = await self._store.read_index()
-        if await self._has_work():
+        at_work = await self._has_work()
+        if not at_work and (record is None or (record.settled and not erased)):
+            return
+        if at_work:
             await self._library.engine.retriever()  # its parts are open then
+        async with self._turns.present():
+            if at_work:
+                await self._begin()
+                while await self._serve_all():
+                    pass
+            async with self._turns.leave() as alone:
+                if record := await self._store.read_index():
+                    await describe_index(self._store, record, settled=alone)
+        await self._library.jobs.prune()
+
+    async def _begin(self) -> None:
+        """Have an index that is marked as one that is written to."""
+        async with self._turns.gate():
             record = await open_index(self._store, self._library.engine.embedder)
             await self._store.write_index(replace(record, settled=False))
-            while await self._serve_all():
-                pass
-        elif record is None or (record.settled and not erased):
-            return
-        await describe_index(self._store, record)
-        await self._library.jobs.prune()
+        self.waiting = ""
 
     async def _free_leases(self) -> None:
         """What has our name and the lock is not held by anybody belongs to a server that was killed."""
@@ -189,8 +206,9 @@ class Queue:
 
     async def _note_language(self, document: Document) -> None:
         """Questions are analysed in the languages that the index is known to have."""
-        async with self._noting:
+        async with self._noting, self._turns.gate():
             record = await self._store.read_index()
             if record is not None and document.language and document.language not in record.languages:
                 languages = tuple(sorted({*record.languages, document.language}))
                 await self._store.write_index(replace(record, languages=languages))
+        self.waiting = ""

@@ -110,6 +110,12 @@ class Work(Progress):
         return document
 
     async def _read(self) -> Document | None:
+        async with self._library.claims.hold(self._job.document) as claim:  # a load elsewhere may be at it
+            document = await self._read_alone()
+            await claim.finish()
+            return document
+
+    async def _read_alone(self) -> Document | None:
         ingester, store = self._library.ingester, self._library.store
         document = await store.get_document(self._job.document)
         if document is None or not document.visible:

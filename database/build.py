@@ -63,8 +63,9 @@ class Builder:
     async def outline(self, document: Document, reading: Reading) -> tuple[Document, Contents]:
         """The same without vectors, which cost the most time; its state is "layout"."""
         text = " ".join(page.text for page in reading.pages)[:LANGUAGE_CHARS]
-        language = analysis.detect_language(text) if text.strip() else ""
-        chunker = chunking.Chunker(self._embedder.count_tokens)
+        # In threads, as the first of each loads for seconds: claims have to be renewed meanwhile.
+        language = await asyncio.to_thread(analysis.detect_language, text) if text.strip() else ""
+        chunker = await asyncio.to_thread(chunking.Chunker, self._embedder.count_tokens)
         chunks = await asyncio.to_thread(chunker.chunk_pages, document.id, reading.pages)
         windows = await asyncio.to_thread(chunking.make_windows, chunker, chunks, reading.title, language)
         page_terms = await asyncio.to_thread(make_page_terms, reading.pages, language)
@@ -108,9 +109,12 @@ class Builder:
         return np.stack([found[window.text] for window in windows])
 
 
-async def work_through(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Do `work` to every item, AT_ONCE of them at a time; the first failure ends the others and is raised."""
-    places = asyncio.Semaphore(AT_ONCE)
+async def work_through(
+    items: Iterable[T], work: Callable[[T], Awaitable[None]], places: asyncio.Semaphore | None = None
+) -> None:
+    """Do `work` to every item, as many of them at a time as there are `places` (AT_ONCE by default); the first
+    failure ends the others and is raised."""
+    places = places or asyncio.Semaphore(AT_ONCE)
 
     async def one(item: T) -> None:
         async with places:

@@ -4,12 +4,14 @@ import asyncio
 from pathlib import Path
 
 from database.backup import Carried, back_up, restore
+from database.claims import Claims
 from database.exporting import export
 from database.importing import bring_in
 from database.lock import load_lock
 from database.report import Reporter
 from database.settings import IndexSettings
 from database.stores import make_store
+from database.turns import Turns
 
 TASKS = {
     "backup": "write the embedded store and the originals to FILE",
@@ -45,7 +47,11 @@ async def _transfer(task: str, file: Path, force: bool, settings: IndexSettings,
         await store.open()
         if task == "export":
             return await export(store, settings.data_dir, file, force)
-        async with load_lock(settings.data_dir, reporter.say):
+        async with (
+            load_lock(settings.data_dir, reporter.say),
+            Claims(store, settings.lease_s) as claims,
+            Turns(store, claims, reporter.say).alone(),
+        ):
             return await bring_in(store, settings.data_dir, file)
     finally:
         await store.aclose()

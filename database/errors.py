@@ -19,6 +19,7 @@
         ├── StoreUnavailable 503  no store at its address
         ├── IndexNotReady    503  the search index is still being built
         ├── RecordConflict   503  somebody else wrote an entry of the books meanwhile
+        ├── ClaimLost        503  another process took over what this one was working on
         ├── GenerationGone   503  another generation of the index answers by now
         └── IndexMismatch    503  the index was made by another embedder, chunker or analyser
 
@@ -146,6 +147,10 @@ class IndexMismatch(StoreError):
 
 class RecordConflict(StoreError):
     """An entry of the store's books is not as it was when it was read: read it again."""
+
+
+class ClaimLost(StoreError):
+    """A claim was not renewed in time, and somebody else has it."""
 
 
 class GenerationGone(StoreError):

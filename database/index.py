@@ -81,8 +81,9 @@ def check_dimension(record: IndexRecord, embedder: Embedder) -> None:
         )
 
 
-async def describe_index(generation: Generation, record: IndexRecord) -> None:
-    """Write the record of a whole index: with its languages and common terms, which questions are analysed with."""
+async def describe_index(generation: Generation, record: IndexRecord, settled: bool = True) -> None:
+    """Write the record of a whole index: with its languages and common terms, which questions are analysed with.
+    It is not `settled` while others still publish."""
     sample = await generation.sample_windows(SAMPLE)
     documents = [document for document in await generation.list_documents() if document.searchable]
     # Beyond a share of the windows that shrinks as they grow in number, so that a question's time does not grow.
@@ -97,6 +98,6 @@ async def describe_index(generation: Generation, record: IndexRecord) -> None:
         common_words=common_words,
         common_grams=common_grams,
         heavy_terms=tuple(sorted(heavy - {*common_words, *common_grams})),
-        settled=True,
+        settled=settled,
     )
     await generation.write_index(described)

@@ -9,7 +9,7 @@ The loader goes straight to the last stage; the server's queue publishes each. B
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,15 +48,14 @@ class Ingester:
         self.reader = DocumentReader(settings)
         self.originals = KeptOriginals(settings.data_dir, store.files)
         self.builder = Builder(embedder)
-        made = {name: _version(reader, embedder.name) for name, reader in self.reader.fingerprints.items()}
-        self.versions = replace(made["pdf"], others=made)
+        self.versions = make_versions(self.reader.fingerprints, embedder.name)
 
     async def make(
         self, document: Document, source: Path | None = None, progress: Progress = SILENT
     ) -> tuple[Document, Contents]:
         """A document as it is published in the end; `source` is copied unless the original is kept
         already. Raises `ReadError`, `EmbedderError`."""
-        original = await self._keep(document, source)
+        original = await self.keep(document, source)
         draft, contents = await self._outline(document, original, progress)
         return await self._complete(draft, contents, progress)
 
@@ -78,7 +77,7 @@ class Ingester:
         original = await self.originals.find(document.id)
         reading = await self.reader.read_plain(original, document.id, lambda done, total: progress.pages(0, total))
         if reading is not None:
-            await self._publish_text(document, _name(reading, document, original), progress)
+            await self._publish_text(document, name_reading(reading, document, original), progress)
 
     async def publish(self, document: Document, contents: Contents) -> Document:
         """Publish under the names that the document has by now, to which those of `document` are added.
@@ -121,7 +120,8 @@ class Ingester:
         await self.originals.drop(document_id)
         await asyncio.to_thread(self.reader.forget, document_id)
 
-    async def _keep(self, document: Document, source: Path | None) -> Path:
+    async def keep(self, document: Document, source: Path | None = None) -> Path:
+        """Where the original lies, to which `source` is copied unless it is there. Raises `ReadError`."""
         if source is None:
             return await self.originals.find(document.id)
         ending = await self.find_ending(source)
@@ -149,7 +149,7 @@ class Ingester:
 
     async def _outline(self, document: Document, original: Path, progress: Progress) -> tuple[Document, Contents]:
         reading = await self.reader.read(original, document.id, progress.pages)
-        return await self.builder.outline(document, _name(reading, document, original))
+        return await self.builder.outline(document, name_reading(reading, document, original))
 
     async def _complete(self, draft: Document, contents: Contents, progress: Progress) -> tuple[Document, Contents]:
         document, contents = await self.builder.complete(draft, contents, progress)
@@ -185,11 +185,17 @@ async def open_index(store: Store, embedder: Embedder) -> IndexRecord:
     return record
 
 
+def make_versions(readers: Mapping[str, str], embedder: str) -> Versions:
+    """The versions of what these readers, by formats, and this embedder make."""
+    made = {name: _version(reader, embedder) for name, reader in readers.items()}
+    return replace(made["pdf"], others=made)
+
+
 def _version(reader: str, embedder: str) -> Versions:
     made_by = (reader, chunking.FINGERPRINT, analysis.FINGERPRINT, embedder)
     return Versions(hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:16], reader)
 
 
-def _name(reading: Reading, document: Document, original: Path) -> Reading:
+def name_reading(reading: Reading, document: Document, original: Path) -> Reading:
     """A reading whose title, where the pages gave none, is the document's own name and not its copy's."""
     return replace(reading, title=make_title(document.name)) if reading.title == original.stem else reading

@@ -20,6 +20,8 @@ from database.belonging import check_collection
 from database.carry import TASKS, run_task
 from database.embedders import make_embedder
 from database.errors import AcervoError, SettingsError, WrongCollection
+from database.executors import Workers
+from database.executors.dask import connect
 from database.load import Loader, LoadOptions
 from database.lock import load_lock
 from database.report import Reporter, print_summary
@@ -51,6 +53,11 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         type=read_collection,
         help="put what lies below PATHS into this collection, now and in later loads (default: as before)",
     )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="have documents made by the workers of a Dask cluster, such as tcp://host:8786 (`make dask`)",
+    )
     kept = parser.add_argument_group("carrying the index elsewhere, also while a server is at work")
     one = kept.add_mutually_exclusive_group()
     for name, help_text in TASKS.items():
@@ -60,6 +67,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parsed = parser.parse_args(arguments)
     if parsed.paths and find_task(parsed):
         parser.error("PATHS are for loading; --backup, --restore, --export and --import take one FILE")
+    if parsed.scheduler and find_task(parsed):
+        parser.error("--scheduler is for loading")
     parsed.addresses = [path for path in parsed.paths if is_address(path)]
     parsed.paths = [Path(path) for path in parsed.paths if not is_address(path)]
     if parsed.watch and parsed.addresses:
@@ -103,11 +112,11 @@ async def run(arguments: argparse.Namespace, settings: IndexSettings) -> int:
     paths = find_paths(arguments, settings)
     options = LoadOptions(paths, arguments.dry_run, arguments.retry, arguments.reindex, arguments.collection)
     if not arguments.watch:
-        return await _load_once(settings, options, arguments.json, arguments.addresses)
+        return await _load_once(settings, options, arguments, arguments.addresses)
     async with aclosing(watch(paths, settings.data_dir)) as turns:
         async for _ in turns:
             try:
-                await _load_once(settings, options, arguments.json)
+                await _load_once(settings, options, arguments)
                 options = replace(options, retry=False, reindex=False)
             except AcervoError as error:  # the next change may find the store or the folder back
                 print(f"Not loaded: {error}", file=sys.stderr)
@@ -115,9 +124,9 @@ async def run(arguments: argparse.Namespace, settings: IndexSettings) -> int:
 
 
 async def _load_once(
-    settings: IndexSettings, options: LoadOptions, as_json: bool, addresses: Sequence[str] = ()
+    settings: IndexSettings, options: LoadOptions, arguments: argparse.Namespace, addresses: Sequence[str] = ()
 ) -> int:
-    reporter = Reporter(quiet=as_json)
+    reporter = Reporter(quiet=arguments.json)
     async with AsyncExitStack() as stack:
         if addresses:  # before the lock: sites may take their time
             from database.web.loading import fetch_pages
@@ -125,18 +134,21 @@ async def _load_once(
             pages = await stack.enter_async_context(fetch_pages(settings, addresses, reporter.say))
             options = replace(options, pages=pages)
         await stack.enter_async_context(load_lock(settings.data_dir, reporter.say))
-        loader = await stack.enter_async_context(_opened(settings, reporter))
+        workers = None
+        if arguments.scheduler and not options.dry_run:
+            workers = await stack.enter_async_context(connect(arguments.scheduler, reporter.say))
+        loader = await stack.enter_async_context(_opened(settings, reporter, workers))
         summary = await loader.load(options)
-    print_summary(summary, as_json)
+    print_summary(summary, arguments.json)
     return summary.exit_status
 
 
 @asynccontextmanager
-async def _opened(settings: IndexSettings, reporter: Reporter) -> AsyncIterator[Loader]:
+async def _opened(settings: IndexSettings, reporter: Reporter, workers: Workers | None) -> AsyncIterator[Loader]:
     store, embedder = make_store(settings), make_embedder(settings)
     try:
         await store.open()
-        yield Loader(settings, store, embedder, reporter)
+        yield Loader(settings, store, embedder, reporter, workers)
     finally:
         await embedder.aclose()
         await store.aclose()

@@ -23,6 +23,8 @@ class Summary:
     """To another collection."""
     unchanged: list[str] = field(default_factory=list)
     reread: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    """Of all these, made by another loader or a server meanwhile."""
     excluded: list[str] = field(default_factory=list)
     """Deleted in the page: they stay on disk and out of the index."""
     skipped: dict[str, str] = field(default_factory=dict)
@@ -94,10 +96,10 @@ def print_summary(summary: Summary, as_json: bool) -> None:
         return
     console = Console(highlight=False, soft_wrap=True)
     table = Table("files", "number", title="Would be done" if summary.dry_run else None, title_justify="left")
-    for name in ("added", "changed", "removed", "moved", "reread", "unchanged", "excluded", "skipped"):
+    for name in ("added", "changed", "removed", "moved", "reread", "elsewhere", "unchanged", "excluded", "skipped"):
         rows = getattr(summary, name)
-        if rows or name not in ("moved", "reread", "excluded"):
-            table.add_row({"reread": "read again"}.get(name, name), str(len(rows)))
+        if rows or name not in ("moved", "reread", "elsewhere", "excluded"):
+            table.add_row({"reread": "read again", "elsewhere": "of these by others"}.get(name, name), str(len(rows)))
     console.print(table)
     for name in summary.excluded:
         console.print(f"excluded {name}: deleted in the page", markup=False)

@@ -36,6 +36,8 @@ class IndexSettings(BaseSettings):
     index_ready_timeout_s: Annotated[float, Field(gt=0)] = 180
     originals: Literal["store", "folder"] = "store"
     """Where MongoDB is the store: whether it keeps the originals, too, or DATA_DIR alone."""
+    lease_s: Annotated[float, Field(ge=1, le=3600)] = 30
+    """Seconds after which another process on the same MongoDB takes over what one left unfinished."""
     embedder: str = "minilm"
     reranker: str = ""
     ollama_host: str = "http://127.0.0.1:11434"

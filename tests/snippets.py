@@ -17,9 +17,11 @@ _COMMENT = re.compile(r"\s+# .*$|^# .*$", re.MULTILINE)
 
 ELSEWHERE = {
     r"docker |nvidia-": "Docker and a GPU",
+    r"dask (scheduler|worker) |\S+ --scheduler ": "a Dask cluster; tests/test_executors.py has one",
     r"ollama ": "Ollama",
     r"mongo(dump|restore) |MONGODB_URI=": "MongoDB",
-    r"make (run|load|mcp|install)\b|git pull": "tests/test_makefile.py runs make's targets with packages of its own",
+    r"make (run|load|mcp|dask|install)\b": "tests/test_makefile.py runs make's targets with packages of its own",
+    r"git pull": "tests/test_makefile.py runs make's targets with packages of its own",
     r"make (test|check|bench|soak|lock|clean)\b": "it would run itself, or take away what runs it",
     r"(sudo )?apt(-get)? |\S*pip[ -]|npm |python3 -m venv": "the internet",
     r"https://|http://(?!localhost)": "another machine",

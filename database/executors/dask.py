@@ -1,0 +1,42 @@
+"""A Dask cluster as workers: `python database/main.py --scheduler tcp://host:8786`.
+
+`distributed` is an optional requirement and is imported when it is asked for.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from database.errors import SettingsError
+from database.executors import Workers
+
+MISSING = (
+    "Loading on a Dask cluster needs the package `distributed`. Type `make dask`, or in the environment of Acervo "
+    "`pip install --require-hashes -r requirements-dask.txt`, there and where the workers run."
+)
+CONNECT_S = 10
+
+
+@asynccontextmanager
+async def connect(address: str, say: Callable[[str], None]) -> AsyncIterator[Workers]:
+    """The workers of the scheduler at `address`. Raises `SettingsError`."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise SettingsError(MISSING) from error
+    try:
+        client: Any = await asyncio.to_thread(
+            distributed.Client, address, timeout=CONNECT_S, set_as_default=False, name="acervo"
+        )
+    except (OSError, ValueError) as error:  # no such host, nobody there, or no address at all
+        raise SettingsError(
+            f"No Dask scheduler answers at {address}: {error} Start one (`dask scheduler`), or leave --scheduler out."
+        ) from error
+    try:
+        workers = Workers(client.get_executor(), lambda: sum(client.nthreads().values()), (distributed.KilledWorker,))
+        async with workers.counted() as count:
+            say(f"Loading on {count} workers of {address}." if count else f"{address} has no workers yet.")
+            yield workers
+    finally:
+        await asyncio.to_thread(client.close)
