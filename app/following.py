@@ -16,8 +16,9 @@ from app.library import Library
 from app.taking import adopt, queue_files, remove
 from database.belonging import read_rules
 from database.changes import FoundFile, find_changes, full_path
+from database.claims import Claim
 from database.documents import Name
-from database.errors import AcervoError
+from database.errors import AcervoError, ClaimLost
 from database.files import find_files
 from database.plan import Plan, make_plan
 from database.watching import SettledFiles, watch
@@ -32,6 +33,8 @@ GLANCE_S = 0.5
 RESCAN_S = 30.0
 """Between two looks when nothing tells of a change: folders of other machines do not."""
 RETRY_S = 5.0
+FOLLOWING = "following"
+"""The kind of claims on folders."""
 SHARE = 5
 """So many times as long as a look took is waited after it, however many files there are."""
 
@@ -54,6 +57,7 @@ class Follower:
         self._files, self._missing = SettledFiles(SETTLE_S), dict[Name, float]()
         self._identity: tuple[int, int] | None = None
         self._took_s = 0.0
+        self._claim: Claim | None = None
         self._detail, self._failed = "The folder has not been looked at yet.", False
 
     @property
@@ -78,6 +82,8 @@ class Follower:
         """Whether to look again soon: a file is being written, or has to wait."""
         try:
             await self._library.open()
+            if not await self._is_mine():
+                return False
             self._files.begin()
             started = time.monotonic()
             found = await asyncio.to_thread(self._find)
@@ -87,6 +93,21 @@ class Follower:
         except AcervoError as error:
             self._tell(str(error), failed=True)
             return True
+
+    async def _is_mine(self) -> bool:
+        """Whether no other server follows the folder: two would take each other's files for gone."""
+        claims = self._library.claims
+        if self._claim is not None:
+            try:
+                await self._claim.renew()
+                return True
+            except ClaimLost:
+                await claims.end(self._claim)
+        taken = await claims.take(str(self._folder), FOLLOWING)
+        self._claim = taken if isinstance(taken, Claim) else None
+        if self._claim is None:
+            self._tell("Another server follows the folder.")
+        return self._claim is not None
 
     def _tell_away(self, how: str) -> bool:
         self._tell(f"{self._folder} is {how}. What was loaded from it stays until it has files again.", failed=True)

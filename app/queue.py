@@ -16,7 +16,7 @@ from app.holder import name_holder
 from app.intake import resume
 from app.jobs import KIND, read_job
 from app.library import UPLOADS, Library
-from app.work import LEASE_S, Work
+from app.work import Work
 from database.documents import Document, Record
 from database.errors import AcervoError, RecordConflict
 from database.index import describe_index
@@ -39,7 +39,7 @@ class Queue:
 
     def __init__(self, library: Library, is_busy: Callable[[], bool]):
         self._library, self._store, self._is_busy = library, library.store, is_busy
-        self._holder = ""
+        self._holder, self._lease_s = "", library.settings.lease_s
         self._turns = Turns(self._store, library.claims, self._tell_waiting)
         self._works: dict[str, Work] = {}
         self._woken, self._noting, self._behind = asyncio.Event(), asyncio.Lock(), False
@@ -100,13 +100,15 @@ class Queue:
         """Queue uploads that lost their job: the server was killed before it was written down."""
         for document in await self._store.list_documents():
             if document.state in UNFINISHED and any(n.root == UPLOADS and not n.excluded for n in document.names):
-                await resume(self._library, document)
+                async with self._library.changing:  # another server may be about to write its job
+                    if known := await self._store.get_document(document.id):
+                        await resume(self._library, known)
 
     async def _has_work(self) -> bool:
         now = time.time()
         records = [*await self._store.list_records(KIND), *await self._store.list_records(ERASURE)]
         return any(
-            r.open and r.due_at <= now and (r.is_free(now, LEASE_S) or r.holder == self._holder) for r in records
+            r.open and r.due_at <= now and (r.is_free(now, self._lease_s) or r.holder == self._holder) for r in records
         )
 
     async def _work_through(self) -> None:
@@ -178,10 +180,10 @@ class Queue:
         """Claim a job whose document cannot be searched yet and that nobody works on."""
         now = time.time()
         for record in await self._store.list_records(KIND):
-            free = record.open and record.is_free(now, LEASE_S) and record.id not in tried
+            free = record.open and record.is_free(now, self._lease_s) and record.id not in tried
             if free and read_job(record).stage in ("fetching", "received"):
                 with contextlib.suppress(RecordConflict):  # a worker was quicker
-                    claimed = replace(record, holder=self._holder, lease_until=now + LEASE_S)
+                    claimed = replace(record, holder=self._holder, lease_until=now + self._lease_s)
                     return await self._store.put_record(claimed)
         return None
 
@@ -202,7 +204,7 @@ class Queue:
         return erased
 
     async def _claim(self, kind: str) -> Record | None:
-        return await self._store.claim_record(kind, self._holder, LEASE_S, time.time())
+        return await self._store.claim_record(kind, self._holder, self._lease_s, time.time())
 
     async def _note_language(self, document: Document) -> None:
         """Questions are analysed in the languages that the index is known to have."""

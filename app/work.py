@@ -16,7 +16,6 @@ from database.errors import AcervoError, ReadError, RecordConflict
 
 log = logging.getLogger(__name__)
 
-LEASE_S = 30.0
 NEWS_S = 1.0
 """How often other servers are told how far a job is, and whether somebody there wants it stopped is found out."""
 COURTESY_S = 1.0
@@ -43,6 +42,7 @@ class Work(Progress):
     ):
         self._text_only = text_only
         self._library, self._record, self._is_busy, self._on_stage = library, record, is_busy, on_stage
+        self._lease_s = library.settings.lease_s
         self._saving, self._ended, self._lost = asyncio.Lock(), asyncio.Event(), False
         self._task: asyncio.Task[Document | None] | None = None
         self._job, self._failure = read_job(record), ""
@@ -156,14 +156,14 @@ class Work(Progress):
             raise error
 
     async def _renew(self) -> None:
-        told, due = self._job, time.monotonic() + LEASE_S / 3
+        told, due = self._job, time.monotonic() + self._lease_s / 3
         while True:
-            await asyncio.sleep(NEWS_S)
+            await asyncio.sleep(min(NEWS_S, self._lease_s / 3))
             try:
                 if self._job is told and time.monotonic() < due:
                     await self._look_whether_wanted()
                     continue
-                told, due = self._job, time.monotonic() + LEASE_S / 3
+                told, due = self._job, time.monotonic() + self._lease_s / 3
                 await self._save()
             except AcervoError as error:
                 log.warning("%s", error)
@@ -183,7 +183,7 @@ class Work(Progress):
                 record = replace(
                     record,
                     holder=record.holder if running else "",
-                    lease_until=time.time() + LEASE_S if running else 0.0,
+                    lease_until=time.time() + self._lease_s if running else 0.0,
                 )
                 try:
                     self._record = await self._library.store.put_record(record)

@@ -12,7 +12,7 @@ import yaml
 
 from app.settings import ServerSettings
 from database.settings import ROOT, IndexSettings
-from tests.fakes.nginx import NGINX, write_files
+from tests.fakes.nginx import EXAMPLES, NGINX, write_files
 
 BIN = Path(sys.executable).parent
 ONE_SHOT = {"models", "loader"}
@@ -195,6 +195,13 @@ def test_several_servers_have_nothing_that_only_one_can_have(stack: dict[str, An
         trusted_proxies=app["environment"]["TRUSTED_PROXIES"].partition(":-")[2][:-1]
     ).trusted_networks
     assert all(network.is_private for network in networks) and len(networks) == 3
+
+
+def test_the_example_passes_everything_on_as_it_comes() -> None:
+    """Also what does not say so itself, as streams of answers do."""
+    text = (EXAMPLES / "acervo.conf").read_text("utf-8")
+    for line in ("proxy_buffering off;", "proxy_request_buffering off;", "gzip off;", "client_max_body_size 0;"):
+        assert f"    {line}\n" in text
 
 
 def test_nginx_takes_the_example(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,11 @@ async def test_a_file_is_read_once_it_is_whole(served: Served, folder: Path, mak
             file.flush()
             await asyncio.sleep(0.7)
     await has(served.client, "slow.pdf")
-    assert [job["state"] for job in await list_jobs(served.client)] == ["done"]
+
+    async def done() -> bool:
+        return [job["state"] for job in await list_jobs(served.client)] == ["done"]
+
+    await until(done)
 
 
 async def test_what_was_deleted_or_cancelled_stays_out(served: Served, folder: Path, make: Any) -> None:
@@ -270,3 +275,25 @@ class TestSettledFiles:
     def test_a_missing_file_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             SettledFiles(1).hash(tmp_path / "none")
+
+
+async def test_one_of_several_servers_follows(home: Path, folder: Path, make: Any, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/models").symlink_to(home / "models")
+    settings = {"pdf_dir": folder, "watch": True, "lease_s": 1}
+    async with FakeMongod() as mongod, AsyncExitStack() as first_open:
+        first = await first_open.enter_async_context(serve(home, mongodb_uri=mongod.uri, **settings))
+        (folder / "a.pdf").write_bytes(make(1))
+        await has(first.client, "a.pdf")
+        async with serve(tmp_path / "other", mongodb_uri=mongod.uri, **settings) as second:
+
+            async def waits() -> bool:
+                _, body = await get_json(second.client, "/ready")
+                return "Another server" in str(body["watch"])
+
+            await until(waits)
+            _, body = await get_json(first.client, "/ready")
+            assert "Another server" not in str(body["watch"])
+            await first_open.aclose()
+            (folder / "b.pdf").write_bytes(make(2))
+            await has(second.client, "a.pdf", "b.pdf")
