@@ -22,6 +22,8 @@ from tests.bench.work import Work
 from tests.fakes.ollama import FakeOllama
 
 ASKED, ROUNDS, STARTS = 40, 8, 5
+TRIES = 3
+"""Of a token's processor time; the least counts, of every program, since other work on the machine only adds."""
 SHORT, LONG = 10, 2010
 """Tokens of answers whose difference is relaying alone."""
 TEXTS = {
@@ -108,7 +110,8 @@ class _Looked:
                 delays = await _time_upstream(session, target, fake)
                 self.delay_ms, self.late_ms = statistics.median(delays), percentile(delays, 0.95)
                 for name, text in TEXTS.items():
-                    self.token_us[name] = await _measure_token(session, target, fake, text)
+                    tries = [await _measure_token(session, target, fake, text) for _ in range(TRIES)]
+                    self.token_us[name] = min(tries)
         return self
 
 
