@@ -26,6 +26,9 @@ CHECKER := tests/web/node_modules/.package-lock.json
 SAY_OFFLINE = { echo "Fetching the Python packages failed; the lines above say why." >&2; \
 	echo "This needs the internet once. Behind a proxy set HTTPS_PROXY; then type the same command again." >&2; exit 1; }
 
+# Tests that measure: other tests beside them would count.
+ALONE := tests/e2e/test_speed.py
+
 .DEFAULT_GOAL := help
 .PHONY: help install run load mcp dask test check bench bench-full soak lock clean
 
@@ -54,7 +57,8 @@ dask: install $(DONE)/dask ## Install what loading on a Dask cluster needs
 test: install $(DONE)/dev $(CHECKER) ## Run every test
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		echo "The browser tests need Chromium. Debian, Ubuntu: sudo apt-get install chromium" >&2
-	@$(PY) -m pytest -n logical --maxprocesses 8 --dist loadfile
+	@$(PY) -m pytest -n logical --maxprocesses 8 --dist loadfile --ignore $(ALONE)
+	@$(PY) -m pytest $(ALONE)
 
 check: install $(DONE)/dev ## Format, lint and types
 	@$(PY) -m ruff format --check .

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -225,8 +226,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     (place / "in").mkdir(parents=True)
     (place / "b.pdf").write_bytes(b"b")
     (place / "in" / "A.PDF").write_bytes(b"a")
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
+    for parent in (tmp_path, *tmp_path.parents):
+        if Path(tempfile.gettempdir()) in parent.parents:
+            parent.chmod(0o755)
     yield place
     shutil.rmtree(place, ignore_errors=True)
 

@@ -62,6 +62,12 @@ async def wait_for_phase(turn: Locator, phase: str) -> None:
     await turn.page.evaluate(KEPT)
 
 
+async def reload(page: Page) -> None:
+    """As a person does, who is slower than the writing of what is to be kept."""
+    await page.evaluate(KEPT)
+    await page.reload()
+
+
 async def test_tokens_appear_before_the_answer_ends(open_page: OpenPage, server: Server, ollama: FakeOllama) -> None:
     ollama.switches.answer, ollama.switches.token_delay_s = ANSWER, 0.15
     page = await open_page(server.url)

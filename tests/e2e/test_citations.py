@@ -8,7 +8,7 @@ from playwright.async_api import FloatRect, Locator, Page, expect
 
 from tests.e2e.conftest import OpenPage
 from tests.e2e.servers import Server
-from tests.e2e.test_asking import ask, wait_for_phase
+from tests.e2e.test_asking import ask, reload, wait_for_phase
 from tests.fakes.ollama import FakeOllama
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -160,7 +160,7 @@ async def test_doubts_show_while_the_answer_is_written(open_page: OpenPage, serv
     await page.get_by_role("button", name="Stop").click()
     await wait_for_phase(turn, "stopped")
     await expect(turn.locator(".doubt")).to_have_count(1)
-    await page.reload()
+    await reload(page)
     await expect(page.locator(".doubt")).to_have_count(1)
 
 
@@ -216,7 +216,7 @@ async def test_the_panel_is_enlarged_and_widened(open_page: OpenPage, server: Se
     await page.mouse.move(880, 400)
     await page.mouse.up()
     assert (await find_box(panel))["width"] == pytest.approx(400, abs=15)
-    await page.reload()
+    await reload(page)
     await page.locator(".source").first.click()
     assert (await find_box(page.get_by_role("complementary")))["width"] == pytest.approx(400, abs=15)
 

@@ -10,7 +10,7 @@ from playwright.async_api import Download, Locator, Page, expect
 
 from tests.e2e.conftest import TIMEOUT_MS, OpenPage
 from tests.e2e.servers import Server
-from tests.e2e.test_asking import SLOW, ask, wait_for_phase
+from tests.e2e.test_asking import SLOW, ask, reload, wait_for_phase
 from tests.e2e.test_looks import find_overflow
 from tests.fakes.ollama import FakeOllama
 
@@ -98,7 +98,7 @@ async def test_a_reload_and_the_way_back_keep_conversations(
     assert "#c=" not in page.url
     await answered(page, "How are citations read?")
     second = page.url
-    await page.reload()
+    await reload(page)
     turn = page.locator("article.turn")
     await expect(turn.locator(".question")).to_have_text("How are citations read?")
     await expect(turn.locator(".answer em")).to_have_text("words")
@@ -121,7 +121,7 @@ async def test_a_reload_keeps_the_part_of_an_answer(open_page: OpenPage, server:
     page = await open_page(server.url)
     turn = await ask(page)
     await expect(turn.locator(".answer")).to_contain_text("word " * 60)
-    await page.reload()
+    await reload(page)
     await wait_for_phase(turn, "interrupted")
     await expect(turn.locator(".answer")).to_contain_text("word " * 20)
     await expect(turn.locator(".notice")).to_contain_text("was closed or reloaded")
@@ -193,7 +193,7 @@ async def test_an_edited_question_is_a_branch_of_its_own(
     await page.keyboard.press("Enter")
     await expect(page.locator(".question")).to_have_text(["The first question?", "A follow-up to it?"])
     await expect(turn.get_by_role("button", name="Next version")).to_be_focused()
-    await page.reload()
+    await reload(page)
     await expect(page.locator(".question")).to_have_text(["The first question?", "A follow-up to it?"])
     await expect(turn.locator(".version")).to_have_text("1/2")
     await page.locator("article.turn").last.get_by_role("button", name="Ask again").click()
@@ -243,7 +243,7 @@ async def test_the_list_is_searched_renamed_and_cleared(
     await page.keyboard.press("Enter")
     await expect(links.last).to_have_text("Glass & <b>frames</b>")
     await expect(page.get_by_role("button", name="Options for “Glass")).to_be_focused()
-    await page.reload()
+    await reload(page)
     await expect(links.last).to_have_text("Glass & <b>frames</b>")
 
     await choose(page, "How are citations read?", "Delete")
@@ -256,7 +256,7 @@ async def test_the_list_is_searched_renamed_and_cleared(
     await choose_for_all(page, "Delete all")
     await page.get_by_role("button", name="Delete all").click()
     await expect(links).to_have_count(0)
-    await page.reload()
+    await reload(page)
     await expect(await open_sidebar(page)).to_contain_text("Conversations appear here")
 
 
@@ -328,7 +328,7 @@ async def test_the_list_is_a_drawer_on_a_phone(open_page: OpenPage, server: Serv
     ollama.switches.answer = ANSWER
     page = await open_page(server.url, viewport={"width": 360, "height": 740})
     await answered(page, "What is a window?")
-    await page.reload()
+    await reload(page)
     sidebar = page.locator("#sidebar")
     await expect(page.locator("article.turn")).to_have_count(1)
     await expect(sidebar).to_be_hidden()
@@ -360,7 +360,7 @@ async def test_without_a_database_the_page_works_and_says_so(
     await page.context.add_init_script(
         "IDBFactory.prototype.open = () => { throw new DOMException('', 'SecurityError'); }"
     )
-    await page.reload()
+    await reload(page)
     message = page.locator(".message")
     await expect(message).to_contain_text("until the page is closed")
     await message.get_by_role("button", name="Close").click()
@@ -416,7 +416,7 @@ async def test_an_answer_is_read_by_a_voice_of_this_machine_only(
     ollama.switches.answer = "One **sentence** [1]. Another one."
     page = await open_page(server.url)
     await page.context.add_init_script(VOICES)
-    await page.reload()
+    await reload(page)
     turn = await answered(page, "What is a window?")
     button = turn.locator(".actions button", has_text=re.compile("Read aloud|Stop reading"))
     await expect(button).to_be_hidden()
@@ -452,7 +452,7 @@ window.SpeechRecognition = class {
 async def test_speech_is_taken_only_where_it_stays_here(open_page: OpenPage, server: Server, able: str) -> None:
     page = await open_page(server.url)
     await page.context.add_init_script(f"{DICTATION}; window.able = '{able}';")
-    await page.reload()
+    await reload(page)
     await page.locator("#question").fill("Tell me")
     button = page.locator("button", has=page.locator("svg")).and_(page.get_by_label("Dictate"))
     if able != "available":
@@ -507,7 +507,7 @@ async def test_a_rating_reaches_the_server_and_can_be_taken_back(
     assert (kept["rating"], kept["note"], kept["question"]) == ("down", "Page 5 says more.", "What is rated?")
     assert (kept["answer"], kept["citations"]) == (ANSWER, [1, 2])
     assert kept["sources"][0]["page"] >= 1
-    await page.reload()
+    await reload(page)
     await expect(bad).to_have_attribute("aria-pressed", "true")
     await good.click()
     await expect(good).to_have_attribute("aria-pressed", "true")
