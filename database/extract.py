@@ -19,9 +19,12 @@ _END = re.compile(r"(?<![.!?…])[.!?…]++(?:\s?[\"”’»)\]])*+\s++(?=[\"“
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-Za-z]|art|arts|inc|n|nº|no|nos|p|pp|pág|págs|fl|fls|fig|figs|sr|sra|srs|exmo|dr|dra|prof|profa|mr|mrs|ms|mme|mlle|"
     r"st|vs|cf|ex|etc|al|ed|vol|cap|tab|corp|co|ltd|ltda|approx|av|tel|séc|obs|par|jan|feb|fev|mar|apr|abr|jun|"
-    r"jul|aug|ago|sep|sept|set|oct|out|nov|dec|dez|u\.s|e\.g|i\.e|d\.c)\.$|^[-*+\s]*(?:\d+\.)+$",
+    r"jul|aug|ago|sep|sept|set|oct|out|nov|dec|dez|u\.s|e\.g|i\.e|d\.c)\.$",
     re.IGNORECASE,
 )
+_LONGEST_ABBREVIATION = 12
+"""Characters, with what is around it: there is no need to look for one further from the end."""
+_LIST_NUMBER = re.compile(r"[-*+\s]*(?:\d+\.)+$")
 _RULE = re.compile(r"^\|[ \t:|-]++$")
 
 
@@ -56,7 +59,7 @@ def split_passage(passage: int, text: str) -> Iterator[Sentence]:
 
 def ends_abbreviated(text: str) -> bool:
     """Whether the stop at the end of `text` belongs to an abbreviation or a number in a list."""
-    return bool(_ABBREVIATION.search(text))
+    return bool(_ABBREVIATION.search(text, len(text) - _LONGEST_ABBREVIATION) or _LIST_NUMBER.match(text))
 
 
 def _split_line(line: str) -> Iterator[str]:

@@ -178,6 +178,16 @@ async def test_silence_between_tokens_has_the_same_limit(fake: FakeOllama) -> No
     assert text == " ".join(ANSWER.split()[:2]) and isinstance(error, ModelTimeout)
 
 
+async def test_a_slow_reader_is_no_silent_model(fake: FakeOllama) -> None:
+    fake.switches.token_delay_s, fake.switches.answer = 0.01, "a " * 6
+    async with opened(fake, first_token_timeout_s=0.3) as llm:
+        read = []
+        async for part in llm.stream(make_request()):
+            read.append(part)
+            await asyncio.sleep(0.5 if len(read) in (1, 3) else 0)
+    assert isinstance(read[-1], Usage) and len(read) > 6
+
+
 async def test_the_whole_answer_has_no_limit(fake: FakeOllama) -> None:
     fake.switches.token_delay_s, fake.switches.answer = 0.05, "a " * 25
     async with opened(fake, first_token_timeout_s=1) as llm:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events import Done, Event, Failed, Service, Sources, Timing, Token, Usage
+from app.events import Check, Done, Event, Failed, Service, Sources, Timing, Token, Usage
 from app.llms.ollama_parts import LineSplitter
 from app.ndjson import encode_line, gemini_line, ollama_line
 from tests.llm_contract import make_hits
@@ -64,6 +64,14 @@ def test_a_line_of_the_model_is_passed_on_untouched() -> None:
     upstream = '{"done" : false,"message":{"content":"o\u2028lá", "role":"assistant"}, "x":1}'.encode()
     assert ollama_line(Token("olá", upstream), OPENING) == upstream + b"\n"
     assert gemini_line(Token("olá", upstream), OPENING) == encode_line({"response": "olá"})
+
+
+def test_checks_join_the_line_of_the_model() -> None:
+    upstream = '{"model":"x","message":{"content":"olá."},"done":false}'
+    for end in ("", " ", "\r"):
+        line = ollama_line(Token("olá.", (upstream + end).encode(), (Check(0, 4, True),)), OPENING)
+        assert json.loads(line) == json.loads(upstream) | {"checks": [{"start": 0, "end": 4, "supported": True}]}
+        assert line.startswith(upstream[:-1].encode()) and line.endswith(b"\n") and line.count(b"\n") == 1
 
 
 def test_token_lines_have_what_readers_of_ollama_expect() -> None:
