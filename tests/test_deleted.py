@@ -144,6 +144,8 @@ async def test_while_it_is_being_made(served: Served, tmp_path: Path, stage: str
         assert told == [] or (told == ["/jobs"] and stage != "ready")
         await asyncio.sleep(0.3)
     async with served.client.get(f"/jobs/{job['id']}") as response:
-        assert response.status == (404 if reached["state"] == "done" else 200)
-    if reached["state"] != "done":
+        forgotten = response.status == 404
+        # One that was at its last stage may have been done by the time that the deletion came.
+        assert forgotten if reached["state"] == "done" else not forgotten or reached["stage"] == "ready"
+    if not forgotten:
         assert (await finish(served.client, job))["state"] == "cancelled"
