@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,16 +14,19 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import dask
 import numpy as np
 import pytest
 from distributed import Client, KilledWorker, LocalCluster
+from pydantic import ValidationError
 
 from database.documents import Document
 from database.embedders import make_embedder
 from database.errors import AcervoError, ReadError
 from database.executors import Workers
 from database.executors.checking import read_contents
+from database.executors.dask import ByName
 from database.executors.order import MADE, ORDER, REFUSED, Order, carry_settings, name_makers
 from database.executors.worker import make_contents
 from database.load import Loader, LoadOptions
@@ -35,7 +39,7 @@ from tests import pdfs
 from tests.loads import list_tree, read_index, run_load, start_load
 from tests.test_load_killed import count_documents
 
-FILES = 8
+FILES = 6
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +248,22 @@ async def test_only_as_many_documents_are_handed_out_as_there_are_workers(home: 
     with pytest.raises(asyncio.CancelledError):
         await loading
     assert all(future.cancelled() for future in handed)
+
+
+def test_a_scheduler_needs_nothing_of_acervo(tmp_path: Path) -> None:
+    sent: list[bytes] = []
+
+    class Sending(Executor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            sent.append(cloudpickle.dumps((fn, args)))
+            return Future()
+
+    ByName(Sending()).submit(make_contents, b"order", b"data")
+    unpack = "import sys, cloudpickle; cloudpickle.loads(sys.stdin.buffer.read()); assert 'database' not in sys.modules"
+    subprocess.run([sys.executable, "-c", unpack], input=sent[0], cwd=tmp_path, check=True)
+    call, _ = cloudpickle.loads(sent[0])
+    with pytest.raises(ValidationError):  # the function is found where it works
+        call(b"order", b"data")
 
 
 def test_what_is_missing_is_said(
