@@ -92,21 +92,23 @@ class Builder:
         return replace(document, state="ready"), replace(contents, vectors=vectors)
 
     async def _embed(self, windows: Sequence[Window], progress: Progress) -> Vector:
-        every = dict.fromkeys(window.text for window in windows)  # what a document repeats is embedded once
-        texts = [text for text in every if text not in self.known]
-        parts: list[Vector] = [np.zeros((0, self._embedder.dimension), np.float32)]
+        rows: dict[str, int] = {}  # what a document repeats is embedded once
+        for window in windows:
+            rows.setdefault(window.text, len(rows))
+        made = np.empty((len(rows), self._embedder.dimension), np.float32)
+        texts = []
+        for text, row in rows.items():
+            if text in self.known:
+                made[row] = self.known[text]
+            else:
+                texts.append(text)
         for start in range(0, len(texts), progress.rows):
             await progress.wait_for_turn()
             batch = texts[start : start + progress.rows]
             async with self._embedding:
-                parts.append(await self._embedder.embed(batch))
+                made[[rows[text] for text in batch]] = await self._embedder.embed(batch)
             progress.windows(len(windows) - len(texts) + start + len(batch), len(windows))
-        made = np.concatenate(parts)
-        if len(texts) == len(windows):
-            return made
-        found = {text: self.known[text] for text in every if text in self.known}
-        found.update(zip(texts, made, strict=True))
-        return np.stack([found[window.text] for window in windows])
+        return made if len(rows) == len(windows) else made[[rows[window.text] for window in windows]]
 
 
 async def work_through(

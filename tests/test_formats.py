@@ -147,7 +147,7 @@ def test_fingerprints_of_pdfs_are_those_of_before() -> None:
 
     made = make_fingerprints(IndexSettings.load())
     versions = "_".join(f"{name}-{metadata.version(name)}" for name in ("pymupdf", "pymupdf4llm"))
-    assert made["pdf"] == f"reader-2_{versions}_ocr-off" and len(set(made.values())) == len(FORMATS)
+    assert made["pdf"] == f"reader-3_{versions}_ocr-off" and len(set(made.values())) == len(FORMATS)
 
 
 @pytest.mark.parametrize(

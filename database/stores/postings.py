@@ -19,8 +19,8 @@ Whole = NDArray[np.unsignedinteger]
 Mask = NDArray[np.bool_]
 
 _ROW_BITS = np.uint64(64 - BITS)
-ROWS_AT_ONCE = 1 << (64 - BITS)
-"""Rows whose lists are made at the same time."""
+ROWS_AT_ONCE = 4096
+"""Rows whose lists are made at the same time, a power of two that leaves BITS: of windows, 100 MB."""
 JOINED_AT_ONCE = 1_000_000
 """Postings put in order at the same time: what joining needs beside its result, in eight bytes each."""
 _HEADER = struct.Struct("<IB")
