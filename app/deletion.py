@@ -30,8 +30,9 @@ async def delete(library: Library, document_id: str, collections: Collection[str
         undo_until = await _plan_erasure(library, document_id, collections)
         for job in await library.jobs.list_open(document_id, collections):
             await stop(library, job.id)
-        document = _require_visible(await library.store.get_document(document_id), collections)
-        await library.store.put_names(document.id, exclude(document, True, collections).names)
+        # What a job published in between has left these names out already, and may not be visible.
+        if latest := await library.store.get_document(document_id):
+            await library.store.put_names(document_id, exclude(latest, True, collections).names)
         await _forget_done(library, document_id, collections)
     library.wake()
     return undo_until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.keys import ENGINE
+from app.keys import ENGINE, LIBRARY
 from database.exporting import export
 from database.importing import bring_in
 from database.settings import ROOT, IndexSettings
@@ -149,3 +149,28 @@ async def test_while_it_is_being_made(served: Served, tmp_path: Path, stage: str
         assert forgotten if reached["state"] == "done" else not forgotten or reached["stage"] == "ready"
     if not forgotten:
         assert (await finish(served.client, job))["state"] == "cancelled"
+
+
+@pytest.mark.timeout(120)
+async def test_what_is_published_as_its_job_is_stopped(served: Served, tmp_path: Path) -> None:
+    """The deletion has been written down by then, so that it is left out at once: that is no unknown document."""
+    pages = [f"O farol da ilha foi construído em 1887 por Amélia Duarte. Folha {n}." for n in range(60)]
+    data = await asyncio.to_thread(lambda: pdfs.make_pdf(tmp_path / "n.pdf", pages).read_bytes())
+    job = await start(served.client, "farol novo.pdf", data)
+    await wait_for(served.client, job, lambda line: line["stage"] in ("text", "layout"))
+    library = served.app[LIBRARY]
+    stop_job = library.stop_job
+
+    async def publish_and_stop(job_id: str) -> bool:
+        if found := await library.store.read_whole(job["document"]):
+            document, contents = found
+            assert contents is not None
+            assert not (await library.ingester.publish(document, contents)).visible
+        return await stop_job(job_id)
+
+    library.stop_job = publish_and_stop
+    status, deleted = await get_json(served.client, f"/documents/{job['document']}", "DELETE")
+    assert status == 200 and deleted["undo_until"] > 0
+    assert await served.app[ENGINE].store.get_page(job["document"], 1) is None
+    assert (await get_json(served.client, f"/documents/{job['document']}/restore", "POST"))[0] == 200
+    assert await served.app[ENGINE].store.get_page(job["document"], 1) is not None

@@ -28,7 +28,7 @@ from database.executors import Workers
 from database.executors.checking import read_contents
 from database.executors.dask import ByName
 from database.executors.order import MADE, ORDER, REFUSED, Order, carry_settings, name_makers
-from database.executors.worker import make_contents
+from database.executors.worker import _make_folder, make_contents
 from database.load import Loader, LoadOptions
 from database.main import main
 from database.report import Reporter, Summary
@@ -104,6 +104,19 @@ async def test_any_executor_gives_the_same_index(home: Path, data: Path, kind: s
     assert len(summary.added) == FILES + 1 and [*summary.skipped] == ["broken.pdf"]
     assert same_as_local(home)
     assert not [name for name in list_tree(data) if name.startswith("work")], "workers keep nothing"
+
+
+def test_workers_on_one_machine_take_no_notice_of_each_others_folders(tmp_path: Path) -> None:
+    """Each looks through the folders for what killed ones left, while others remove theirs."""
+
+    def work(_: int) -> bool:
+        folder = _make_folder(tmp_path)
+        shutil.rmtree(folder)
+        return folder.parent == tmp_path
+
+    with ThreadPoolExecutor(8) as executor:
+        assert all(executor.map(work, range(1_500)))
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_dask_worker_killed_in_the_middle_costs_only_time(home: Path, data: Path, cluster: LocalCluster) -> None:

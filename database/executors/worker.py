@@ -4,6 +4,7 @@ A worker process has one event loop, in a thread of its own, and one open embedd
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
@@ -87,8 +88,9 @@ def _make_folder(parent: Path) -> Path:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for left in parent.iterdir():
-            if time.time() - left.stat().st_mtime > LEFTOVER_S:
-                shutil.rmtree(left, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):  # another one has just finished
+                if time.time() - left.stat().st_mtime > LEFTOVER_S:
+                    shutil.rmtree(left, ignore_errors=True)
         return Path(tempfile.mkdtemp(dir=parent))
     except OSError as error:
         raise AcervoError(f"DATA_DIR cannot be written: {error.strerror} ({parent}).") from error
