@@ -1,6 +1,10 @@
-"""What of this machine the process may use."""
+"""What of this machine the process may use, and who goes first."""
 
 import os
+
+LOAD_NICENESS = 10
+"""Of conversions and of threads that embed documents: a question that comes meanwhile gets nine tenths of a processor
+that it shares with one of them."""
 
 
 def count_processors() -> int:

@@ -14,7 +14,7 @@ from database.build import work_through
 from database.changes import full_path
 from database.claims import Claim, Claims, Closed
 from database.documents import Contents, Document, IndexRecord, Vector
-from database.errors import ReadError
+from database.errors import ClaimLost, ReadError
 from database.index import describe_index
 from database.plan import Versions
 from database.stores import Generation, Store
@@ -107,6 +107,8 @@ class Rebuilder:
             await claim.close(made.reason)
             for text in known:
                 self._known.pop(text, None)
+        except ClaimLost:
+            return  # this process had stood still; another one is at it
         finally:
             await self._claims.end(claim)
 

@@ -61,7 +61,8 @@ async def test_it_is_kept_while_its_holder_lives_and_taken_over_after(stores: Ca
         for _ in range(20):
             assert await yours.take("d") is None, "also by who is less patient"
             await asyncio.sleep(LEASE_S / 10)
-        mine._renewing.cancel()  # type: ignore[union-attr]
+        assert mine._renewing is not None
+        mine._renewing.cancel()
         async with asyncio.timeout(20), yours.hold("d") as theirs:
             with pytest.raises(ClaimLost):
                 await claim.renew()

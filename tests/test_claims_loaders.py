@@ -55,13 +55,13 @@ class Machines:
         self.loads: list[subprocess.Popen[str]] = []
         make_library(home / "pdf")
 
-    def start(self, count: int, lease_s: int = 30) -> None:
+    def start(self, count: int, *arguments: str, lease_s: int = 30) -> None:
         for _ in range(count):
             data = self.home / f"data{len(self.loads)}"
             (data / "models").parent.mkdir()
             shutil.copytree(self._model, data / "models")
             settings = {"DATA_DIR": str(data), "MONGODB_URI": self.mongod.uri, "LEASE_S": str(lease_s)}
-            self.loads.append(start_load(self.home, "--json", settings=settings))
+            self.loads.append(start_load(self.home, "--json", *arguments, settings=settings))
 
     async def wait(self, *numbers: int) -> list[dict[str, list[str]]]:
         """The reports of these loads, once they have ended."""
@@ -74,22 +74,23 @@ class Machines:
         read = [path.name for n in numbers for path in (self.home / f"data{n}/pages").glob("*")]
         return {name: read.count(name) for name in read}
 
-    async def list_documents(self) -> list[Document]:
+    async def list_documents(self, generation: int = 1) -> list[Document]:
         store = make_store(await asyncio.to_thread(IndexSettings.load, mongodb_uri=self.mongod.uri))
         await store.open()
         try:
             record = await store.read_index()
             assert record is not None and record.settled and record.languages
+            assert record.generation == generation
             assert await store.sweep() == 0, "contents that belong to nothing"
             assert await store.list_records("making") == await store.list_records("present") == []
             return await store.list_documents()
         finally:
             await store.aclose()
 
-    def published(self) -> int:
-        """How many documents are ready by now."""
+    def published(self, field: str = "searchable") -> int:
+        """How many documents are ready by now; `field` tells of which generation."""
         rows = self.mongod.commands.databases.get("acervo", {}).get("documents")
-        return sum(row.get("searchable", False) for row in list(rows.docs.values())) if rows else 0
+        return sum(row.get(field, False) for row in list(rows.docs.values())) if rows else 0
 
 
 @pytest.fixture
@@ -128,4 +129,17 @@ async def test_what_killed_loaders_leave_is_taken_over(machines: Machines) -> No
     await machines.wait(2, 3)
     documents = await machines.list_documents()
     assert [d.state for d in documents].count("ready") == FILES - 1 and len(documents) == FILES
+    assert set(machines.count_readings(range(2, 4)).values()) == {1}
+
+
+async def test_machines_that_rebuild_share_it_and_switch_once(machines: Machines) -> None:
+    machines.start(1)
+    await machines.wait(0)
+    before = await machines.list_documents()
+    machines.start(3, "--reindex", lease_s=6)
+    await wait_until(lambda: machines.published("searchable_2") >= 2)
+    machines.loads[1].kill()
+    await machines.wait(2, 3)
+    after = await machines.list_documents(generation=2)
+    assert [(d.id, d.state, d.version) for d in after] == [(d.id, d.state, d.version) for d in before]
     assert set(machines.count_readings(range(2, 4)).values()) == {1}

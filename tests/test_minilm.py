@@ -22,9 +22,9 @@ import numpy as np
 import pytest
 
 from database.documents import Vector
-from database.embedders.batches import NICENESS
 from database.embedders.minilm import WEIGHTS_SHA256, MiniLMEmbedder, _batches, _model_folder, _write_graph
 from database.errors import EmbedderError
+from database.machine import LOAD_NICENESS
 
 DATA = Path(__file__).parent / "data"
 TEXTS: list[str] = json.loads((DATA / "minilm_texts.json").read_text("utf-8"))
@@ -147,7 +147,7 @@ async def test_threads_that_embed_batches_step_back_and_go_home(models: Path) ->
     assert cosines((await embedder.embed(many))[:3], one_by_one).min() > 0.99999
     if sys.platform == "linux":
         own = find_batch_threads() - others
-        assert own and {os.getpriority(os.PRIO_PROCESS, number) for number in own} == {NICENESS}
+        assert own and {os.getpriority(os.PRIO_PROCESS, number) for number in own} == {LOAD_NICENESS}
     for _ in range(100):
         if not find_batch_threads() - others:
             break

@@ -19,29 +19,11 @@ from database.stores.mongo_vectors import choose_effort, read_vector, to_binary
 from tests.fakes.mongod import FakeMongod
 from tests.store_contract import OpenStore
 from tests.store_documents import DIMENSION, RECORD, ask, found_anywhere, make_document, publish, window_ids
-from tests.test_store_mongo import opener, stages
+from tests.test_store_mongo import open_store, opener, server, stages, store
+
+__all__ = ["open_store", "server", "store"]
 
 Windows = Collection[dict[str, Any]]
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeMongod]:
-    async with FakeMongod() as server:
-        yield server
-
-
-@pytest.fixture
-async def open_store(server: FakeMongod) -> AsyncIterator[OpenStore]:
-    async with opener(mongodb_uri=server.uri, index_ready_timeout_s=20) as open_store:
-        yield open_store
-
-
-@pytest.fixture
-async def store(open_store: OpenStore) -> Store:
-    store = await open_store()
-    await store.prepare(RECORD)
-    await store.write_index(RECORD)
-    return store
 
 
 @pytest.fixture

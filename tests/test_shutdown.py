@@ -17,7 +17,7 @@ from tests.fakes.ollama import FakeOllama
 from tests.library import QUESTION, Library
 
 ANGULAR = {"Origin": "http://localhost:4200"}
-EXIT_S = 10
+EXIT_S = 5
 
 
 @asynccontextmanager

@@ -15,10 +15,7 @@ from typing import Any
 import numpy as np
 
 from database.documents import Vector
-from database.machine import count_processors
-
-NICENESS = 10
-"""Of a crew: a question that comes meanwhile gets nine tenths of a processor that it shares with one of its threads."""
+from database.machine import LOAD_NICENESS, count_processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +54,4 @@ class Crew:
 def step_back() -> None:
     """Let others go before this thread, where the system has priorities for single threads."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOAD_NICENESS)

@@ -13,7 +13,7 @@ import psutil
 from database.documents import Reading
 from database.errors import FileTooLarge, ReadError
 from database.formats import FORMATS
-from database.machine import count_processors
+from database.machine import LOAD_NICENESS, count_processors
 from database.readers.cache import PageCache, Range
 from database.readers.fingerprints import make_fingerprints
 from database.readers.image import look_at_image
@@ -31,8 +31,6 @@ RANGE_PAGES = 8
 """Pages of one conversion process: memory grows with each page, and so does what a failure costs."""
 PLAIN_PAGES = 250
 """Pages of one process that reads plain text, which is quick and needs little memory."""
-NICENESS = 10
-"""Of conversions, so that questions go first."""
 WORKER_MB = 1024
 """Memory set aside for a conversion: 400 to 750 MB were measured."""
 PAGE_TIMEOUT_S = 5.0
@@ -87,7 +85,7 @@ class DocumentReader:
         async def read_range(numbers: range) -> list[RawPage]:
             async with self._slots:
                 limit_s = self._timeout_s(len(numbers))
-                pages = await self._run(read_plain, path, list(numbers), timeout_s=limit_s, niceness=NICENESS)
+                pages = await self._run(read_plain, path, list(numbers), timeout_s=limit_s, niceness=LOAD_NICENESS)
                 return count(pages)
 
         try:
@@ -193,7 +191,7 @@ class DocumentReader:
     async def _convert(self, path: Path, numbers: Sequence[int], mode: Mode) -> tuple[RawPage, ...]:
         language, timeout_s = self._settings.ocr_language, self._timeout_s(len(numbers))
         return tuple(
-            await self._run(convert, path, list(numbers), mode, language, timeout_s=timeout_s, niceness=NICENESS)
+            await self._run(convert, path, list(numbers), mode, language, timeout_s=timeout_s, niceness=LOAD_NICENESS)
         )
 
     async def _run(self, function: Callable[..., T], *args: object, timeout_s: float, niceness: int = 0) -> T:
