@@ -110,13 +110,13 @@ def test_workers_on_one_machine_take_no_notice_of_each_others_folders(tmp_path: 
     """Each looks through the folders for what killed ones left, while others remove theirs."""
 
     def work(_: int) -> bool:
-        folder = _make_folder(tmp_path)
+        folder = _make_folder(tmp_path / "work")
         shutil.rmtree(folder)
-        return folder.parent == tmp_path
+        return folder.parent == tmp_path / "work"
 
     with ThreadPoolExecutor(8) as executor:
         assert all(executor.map(work, range(1_500)))
-    assert not [*tmp_path.iterdir()]
+    assert not [*(tmp_path / "work").iterdir()]
 
 
 def test_a_dask_worker_killed_in_the_middle_costs_only_time(home: Path, data: Path, cluster: LocalCluster) -> None:

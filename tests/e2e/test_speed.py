@@ -22,7 +22,7 @@ SLOWDOWN = 4
 PAINT_MS, READY_MS = 2500, 5000
 """Goals: 1000 and 2000."""
 TOKENS, DELAY_S = 4000, 0.005
-MISSED = 0.15
+MISSED = 0.1
 """Share of frames; the goal is 0.02."""
 ATTEMPTS = 3
 """Other work on the machine can only add missed frames."""
@@ -43,6 +43,12 @@ COUNT_FRAMES = """() => {
   }
   requestAnimationFrame(count);
 }"""
+AWAIT_END = """(turn) => new Promise((resolve) => {
+  const look = () => turn.dataset.phase === "done" && resolve();
+  new MutationObserver(look).observe(turn, { attributes: true });
+  look();
+})"""
+"""Seen by the page itself: each look of Playwright's at a page with a long answer takes as long as some frames."""
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 
@@ -76,7 +82,7 @@ async def test_a_long_answer_lets_the_page_move(open_page: OpenPage, server: Ser
         turn = await ask(page)
         await wait_for_phase(turn, "streaming")
         await page.evaluate(COUNT_FRAMES)
-        await wait_for_phase(turn, "done")
+        await turn.evaluate(AWAIT_END)
         seen: dict[str, int] = await page.evaluate("window.seen")
         print(f"missed {seen['missed']} of {seen['frames']} frames")
         assert seen["frames"] > 300
