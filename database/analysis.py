@@ -35,6 +35,8 @@ cost of a search grows faster than their number: on 50,000 windows 3,000 take 15
 
 _STEMMING = threading.Lock()
 """A stemmer keeps the word it works on, and documents are analysed in several threads."""
+_LOADING = threading.Lock()
+"""Loading the model of languages takes a second; threads that need it at the same time wait for the first."""
 
 _WORD = re.compile(r"[^\W_]+")
 _WHOLE = {"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d"}
@@ -131,5 +133,7 @@ def detect_language(text: str, among: Iterable[str] = STEMMERS) -> str:
     candidates = [language for language in among if language in STEMMERS]
     if len(candidates) < 2:
         return candidates[0] if candidates else ""
-    ranked: Iterator[tuple[str, float]] = iter(_identifier().rank(text))
+    with _LOADING:
+        identifier = _identifier()
+    ranked: Iterator[tuple[str, float]] = iter(identifier.rank(text))
     return next(language for language, _ in ranked if language in candidates)

@@ -53,6 +53,11 @@ class Builder:
         self.known: dict[str, Vector] = {}
         """Vectors of this embedder by their windows' texts, which are not made again."""
 
+    def warm_up(self) -> None:
+        """Load what the first document would wait for. Blocks."""
+        analysis.detect_language("The first call loads the model.")
+        chunking.Chunker(self._embedder.count_tokens)
+
     async def build(
         self, document: Document, reading: Reading, progress: Progress = SILENT
     ) -> tuple[Document, Contents]:

@@ -44,11 +44,15 @@ class Ingester:
     """Puts documents into one open store with one open embedder."""
 
     def __init__(self, settings: IndexSettings, store: Store, embedder: Embedder):
-        self._store = store
+        self._store, self._embedder = store, embedder
         self.reader = DocumentReader(settings)
         self.originals = KeptOriginals(settings.data_dir, store.files)
         self.builder = Builder(embedder)
         self.versions = make_versions(self.reader.fingerprints, embedder.name)
+
+    async def warm_up(self) -> None:
+        """Open the embedder and, side by side, load what the first documents would wait for. Raises `EmbedderError`."""
+        await asyncio.gather(self._embedder.open(), self.reader.warm_up(), asyncio.to_thread(self.builder.warm_up))
 
     async def make(
         self, document: Document, source: Path | None = None, progress: Progress = SILENT

@@ -170,7 +170,7 @@ class Loader:
 
     async def _carry_out(self, plan: Plan, summary: Summary) -> None:
         if plan.jobs:
-            await self._embedder.open()
+            await self._ingester.warm_up()
         async with self._turns.gate():
             if not await self._begin(plan):
                 return

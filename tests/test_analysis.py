@@ -1,6 +1,7 @@
 """The same words and 4-grams whoever asks, and nothing in them that a full-text index would split."""
 
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import example, given
@@ -11,6 +12,7 @@ from database.analysis import (
     GRAM,
     QUERY_TERMS,
     STEMMERS,
+    _identifier,
     detect_language,
     find_common,
     fold,
@@ -192,3 +194,10 @@ def test_no_language_among_none() -> None:
     assert detect_language("What is this?", ()) == ""
     assert detect_language("What is this?", ("ja", "zh")) == ""
     assert detect_language("", ("pt", "en")) in ("pt", "en")
+
+
+def test_threads_that_ask_at_the_same_time_load_the_languages_once() -> None:
+    _identifier.cache_clear()
+    with ThreadPoolExecutor(4) as threads:
+        assert [*threads.map(detect_language, [text for _, text in SENTENCES[:4]])] == ["pt", "en", "es", "fr"]
+    assert _identifier.cache_info().misses == 1

@@ -18,6 +18,7 @@ from database.readers import WORKER_MB, DocumentReader, count_workers
 from database.readers.pdf import TESSDATA
 from database.readers.render import render_page
 from database.readers.reporting import choose_title, name_pages
+from database.readers.worker import _ZYGOTE
 from database.settings import ROOT, IndexSettings
 from tests import pdfs
 
@@ -150,6 +151,18 @@ async def test_a_page_that_is_too_much_even_as_text_is_refused(tmp_path: Path) -
     path = pdfs.make_word_bomb(tmp_path / "b.pdf", depth=9)
     with pytest.raises(ReadError, match=r"page 1: layout took over 5\.5 s, and as plain text too: .*READ_TIMEOUT_S"):
         await read(path, read_timeout_s=0.5)
+
+
+async def test_what_converts_is_loaded_before_it_is_needed() -> None:
+    _ZYGOTE.close()
+    await DocumentReader(IndexSettings.load()).warm_up()
+    (zygote,) = [child for child in psutil.Process().children() if "zygote" in " ".join(child.cmdline())]
+    assert {"pymupdf", "onnxruntime"} <= {part for file in zygote.memory_maps() for part in Path(file.path).parts}
+
+
+async def test_not_being_ready_is_no_failure() -> None:
+    _ZYGOTE.close()
+    await DocumentReader(IndexSettings.load(read_timeout_s=0.01)).warm_up()
 
 
 async def test_scans_are_named(tmp_path: Path) -> None:

@@ -34,8 +34,12 @@ class HandingIngester(Ingester):
 
     def __init__(self, settings: IndexSettings, store: Store, embedder: Embedder, workers: Workers):
         super().__init__(settings, store, embedder)
-        self._settings, self._embedder, self._workers = settings, embedder, workers
+        self._settings, self._workers = settings, workers
         self._carried, self._made_by = carry_settings(settings), name_makers(settings)
+
+    async def warm_up(self) -> None:
+        """Open the embedder; the workers read. Raises `EmbedderError`."""
+        await self._embedder.open()
 
     async def make(
         self, document: Document, source: Path | None = None, progress: Progress = SILENT

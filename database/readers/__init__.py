@@ -19,7 +19,7 @@ from database.readers.fingerprints import make_fingerprints
 from database.readers.image import look_at_image
 from database.readers.looking import look as look_inside
 from database.readers.opening import Facts, check_file
-from database.readers.pdf import Mode, convert
+from database.readers.pdf import Mode, convert, warm_up
 from database.readers.pieces import RawPage, assemble_pages
 from database.readers.plain import look, read_plain
 from database.readers.reporting import choose_title, describe, describe_cut, name_pages
@@ -52,6 +52,11 @@ class DocumentReader:
         self.fingerprints = make_fingerprints(settings)
         """Of each format, what decides which pages a file gives."""
         self.fingerprint = self.fingerprints["pdf"]
+
+    async def warm_up(self) -> None:
+        """Load what converts PDFs, which the first one would wait for. What fails here is told there."""
+        with contextlib.suppress(ReadError):
+            await self._run(warm_up, timeout_s=self._settings.read_timeout_s)
 
     async def read(self, path: Path, document_id: str, on_pages: Progress | None = None) -> Reading:
         """All pages of the file, converted or from the cache; `on_pages(done, total)` as they come.

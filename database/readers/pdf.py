@@ -16,7 +16,7 @@ from database.readers.confine import TESSDATA
 from database.readers.opening import load_library, open_document, preload
 from database.readers.pieces import HEADINGS, Piece, RawPage, clean_block, limit_page
 
-__all__ = ["TESSDATA", "Mode", "convert", "preload"]
+__all__ = ["TESSDATA", "Mode", "convert", "preload", "warm_up"]
 
 Mode = Literal["layout", "text", "ocr"]
 
@@ -26,6 +26,11 @@ length and 730 MB at 10,000 (A0 is 3,370 points long)."""
 MIN_LAYOUT_SHARE = 0.5
 """Layout that keeps a smaller share of a page's letters has missed the page (sideways text)."""
 OCR_DPI = 200
+
+
+def warm_up() -> bool:
+    """Nothing more than what is loaded before it is called; conversions that follow begin at once."""
+    return True
 
 
 def convert(path: Path, numbers: Sequence[int], mode: Mode, ocr_language: str) -> list[RawPage]:
