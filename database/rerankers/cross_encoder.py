@@ -40,7 +40,7 @@ class CrossEncoder:
         from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
         from tokenizers import Tokenizer
 
-        from database.embedders.minilm import start_session
+        from database.embedders.minilm_model import start_session
 
         graph = next((self._path / name for name in GRAPHS if (self._path / name).is_file()), None)
         tokens = self._path / "tokenizer.json"

@@ -34,8 +34,8 @@ class Work:
         data = self.folder / name
         shutil.rmtree(data, ignore_errors=True)
         (data / "models").mkdir(parents=True)
-        for graph in (self.index / "models").glob("*.onnx"):
-            shutil.copy(graph, data / "models")
+        for file in (self.index / "models").iterdir():
+            shutil.copy(file, data / "models")
         return data
 
     def find_set(self) -> tuple[Path, Path] | None:
