@@ -1,5 +1,6 @@
 """The arithmetic of the benchmarks, and what they write."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,11 @@ def test_results_come_back_as_they_were_kept(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     result = Result("growth", "Growth", [Measure("a", 1.5, "s", "b", 3, note="n", key="a:1")], MACHINE, 2.5)
     kept.write(result)
+    kept.write(replace(result, name="long"))
     assert kept.read("growth") == result
-    kept.forget()
+    kept.forget(["growth", "asking"])
     assert kept.read("growth") is None
+    assert kept.read("long") == replace(result, name="long")
 
 
 def test_table_has_a_cell_for_each_column_whatever_stands_in_it() -> None:

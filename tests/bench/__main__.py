@@ -45,10 +45,10 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     work, console = Work(folder, given.full), Console(width=150)
     kept = Kept(folder / ("results" if given.full else "quick"))
-    if given.fresh or not given.full:
-        kept.forget()
-    prepare(work)
     parts = choose(given.full, given.only)
+    if given.fresh or not given.full:
+        kept.forget(part.name for part in parts)
+    prepare(work)
     measured = [measure(part, work, kept, console) for part in parts]
     results = [result for result in measured if result]
     publish(results, work, write_document=given.full and len(results) == len(PARTS))

@@ -15,7 +15,7 @@ from tests.bench.growth import find_index
 from tests.bench.measures import Measure, alternate
 from tests.bench.rows import percentile
 from tests.bench.runs import cpu_s, memory_mb
-from tests.bench.servers import RELAY, Target, start_acervo, start_relay
+from tests.bench.servers import PASSING, RELAY, Target, start_acervo, start_passing, start_relay
 from tests.bench.streaming import read_answer
 from tests.bench.venv import find_venv
 from tests.bench.work import Work
@@ -46,6 +46,7 @@ async def measure_asking(work: Work) -> list[Measure]:
         told = await _Looked.at(own, fake)
         base = await _Looked.at(other, fake) if other else None
         measures += _compare(told, base)
+        measures += _compare_tokens(told.token_us, PASSING, await _measure_alone(start_passing, fake))
         if (large := find_index(work.folder, LARGE)).joinpath("filled.json").exists():
             measures.append(await _measure_large(large, fake))
     return measures
@@ -109,10 +110,17 @@ class _Looked:
                 self.used_mb = memory_mb(target.process)
                 delays = await _time_upstream(session, target, fake)
                 self.delay_ms, self.late_ms = statistics.median(delays), percentile(delays, 0.95)
-                for name, text in TEXTS.items():
-                    tries = [await _measure_token(session, target, fake, text) for _ in range(TRIES)]
-                    self.token_us[name] = min(tries)
+                self.token_us = await _measure_tokens(session, target, fake)
         return self
+
+
+async def _measure_alone(start: Start, fake: FakeOllama) -> dict[str, float]:
+    """What a token costs a server of which nothing else is asked."""
+    async with aiohttp.ClientSession() as session:
+        with ExitStack() as stack:
+            target = start(stack, fake.url)
+            await asyncio.to_thread(_wait_for, target.url)
+            return await _measure_tokens(session, target, fake)
 
 
 async def _time_upstream(session: aiohttp.ClientSession, target: Target, fake: FakeOllama) -> list[float]:
@@ -126,6 +134,14 @@ async def _time_upstream(session: aiohttp.ClientSession, target: Target, fake: F
         delays.append((time.perf_counter() - started) * 1000)
         await asking
     return delays
+
+
+async def _measure_tokens(session: aiohttp.ClientSession, target: Target, fake: FakeOllama) -> dict[str, float]:
+    """Microseconds of a token, by what is written."""
+    return {
+        name: min([await _measure_token(session, target, fake, text) for _ in range(TRIES)])
+        for name, text in TEXTS.items()
+    }
 
 
 async def _measure_token(session: aiohttp.ClientSession, target: Target, fake: FakeOllama, text: str) -> float:
@@ -147,12 +163,14 @@ def _compare(told: _Looked, base: _Looked | None) -> list[Measure]:
         Measure("memory, idle", told.idle_mb, "MB", against, base and base.idle_mb, key="idle"),
         Measure("memory after an answer", told.used_mb, "MB", against, base and base.used_mb, key="used"),
         Measure("question to upstream request", told.delay_ms, "ms", against, base and base.delay_ms, note=note),
-        *(
-            Measure(
-                f"CPU of a relayed token, {name}", us, "µs", against, base and base.token_us[name], key=f"token {name}"
-            )
-            for name, us in told.token_us.items()
-        ),
+        *_compare_tokens(told.token_us, against, base.token_us if base else {}),
+    ]
+
+
+def _compare_tokens(own_us: dict[str, float], against: str, base_us: dict[str, float]) -> list[Measure]:
+    return [
+        Measure(f"CPU of a relayed token, {name}", us, "µs", against, base_us.get(name), key=f"token {against}:{name}")
+        for name, us in own_us.items()
     ]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class Kept:
         part.write_text(json.dumps(result.to_json(), ensure_ascii=False, indent=1) + "\n", "utf-8")
         os.replace(part, self._folder / f"{result.name}.json")
 
-    def forget(self) -> None:
-        """Drop everything."""
-        for file in self._folder.glob("*.json"):
-            file.unlink()
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop these parts."""
+        for name in names:
+            (self._folder / f"{name}.json").unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from tests.bench.venv import PEERS, QUIET
 QUESTION = "Como adiciono um PDF?"
 MODEL = "llama3.1:8b"
 ACERVO, RELAY, DIRECT = "Acervo", "FastAPI + uvicorn + ollama", "the model itself"
+PASSING = "aiohttp, lines passed on unseen"
 UNLIMITED = {"ASK_LIMIT": "0", "MAX_ANSWERS": "10000", "LOG_LEVEL": "WARNING"}
 PIN = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execv(sys.argv[2], sys.argv[2:])"
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -60,6 +61,12 @@ def start_relay(stack: ExitStack, model_url: str, python: Path, pin: bool = Fals
     settings = {"OLLAMA_HOST": model_url, **QUIET}
     url, process = start_program(stack, pinned(command, SERVER_CORE) if pin else command, settings)
     return Target(RELAY, url, {"prompt": QUESTION}, process)
+
+
+def start_passing(stack: ExitStack, model_url: str) -> Target:
+    """What does nothing but pass lines on."""
+    url, process = start_program(stack, [sys.executable, str(PEERS / "passing.py")], {"OLLAMA_HOST": model_url})
+    return Target(PASSING, url, {"prompt": QUESTION}, process)
 
 
 def start_model(stack: ExitStack, module: str, *options: str, pin: bool = False) -> Target:
