@@ -38,6 +38,8 @@ async def accept(library: Library, received: Received, collection: str = "", use
         await revoke_erasure(library, document.id, (collection,))
         if known is not None and document.state == "ready":
             await library.store.put_names(document.id, document.names)
+            if not await library.ingester.originals.has(document.id):  # it was damaged, or lost
+                await library.ingester.adopt(received.path, document.id, received.name)
             # Nobody is told that the same bytes are in a collection that is none of theirs.
             told = any(name.collection == collection for name in known.names)
             job = Job(document.id, received.name, document.size, collection=collection, user=user).of(document)

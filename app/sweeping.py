@@ -29,6 +29,8 @@ async def sweep(library: Library) -> int:
     forgotten = 0
     async with library.lock.hold(lambda text: None):  # what a load keeps here is no document yet
         known = {document.id for document in await library.store.list_documents()}
+        if not known:
+            return 0  # an index that is being restored has its originals first
         for document_id in await library.ingester.originals.find_old() - known:
             async with library.changing:
                 if not await _is_wanted(library, document_id):

@@ -203,8 +203,8 @@ def _hash(*parts: object) -> str:
 
 def _make_chunk(document_id: str, page: Page, ordinal: int, heading: str, piece: _Piece) -> Chunk:
     text = piece.lead + page.text[piece.start : piece.end]
-    return Chunk(
-        id=_hash(document_id, page.number, ordinal, text),
+    chunk = Chunk(
+        id="",
         document_id=document_id,
         page=page.number,
         ordinal=ordinal,
@@ -214,6 +214,17 @@ def _make_chunk(document_id: str, page: Page, ordinal: int, heading: str, piece:
         end=piece.end,
         boxes=find_boxes(page, piece.start, piece.end),
     )
+    return replace(chunk, id=name_chunk(chunk))
+
+
+def name_chunk(chunk: Chunk) -> str:
+    """The id of a chunk, by all else that it is."""
+    return _hash(chunk.document_id, chunk.page, chunk.ordinal, chunk.text)
+
+
+def name_window(chunk_id: str, number: int, text: str) -> str:
+    """The id of a chunk's window, by its place among them from 0."""
+    return _hash(chunk_id, number, text)
 
 
 def find_boxes(page: Page, start: int, end: int) -> tuple[Box, ...]:
@@ -223,7 +234,7 @@ def find_boxes(page: Page, start: int, end: int) -> tuple[Box, ...]:
 
 def _make_window(chunk: Chunk, number: int, text: str, language: str) -> Window:
     return Window(
-        id=_hash(chunk.id, number, text),
+        id=name_window(chunk.id, number, text),
         chunk_id=chunk.id,
         document_id=chunk.document_id,
         page=chunk.page,

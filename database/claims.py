@@ -22,6 +22,7 @@ from typing import Any, Self
 from database.documents import Record
 from database.errors import ClaimLost, RecordConflict, StoreError
 from database.stores import Store
+from database.unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Claim:
 
     async def finish(self) -> None:
         """The work is done, and whoever looks can tell by its result."""
-        await self._end(lambda: self._store.remove_record(*self.key))
+        await self._end(self._finish)
 
     async def close(self, reason: str = "") -> None:
         """The work is done, or, with a reason, cannot be done, and nothing else may tell."""
@@ -69,13 +70,19 @@ class Claim:
         """Leave the work to others, unless it is done."""
         await self._end(lambda: self._write({}, open_=False))
 
+    async def _finish(self) -> None:
+        await self._write(self._record.data, open_=True)  # raises where somebody else has it by now: that entry stays
+        await self._store.remove_record(*self.key)
+
     async def _end(self, write: Callable[[], Awaitable[object]]) -> None:
         """Tell the others; where that fails they wait until the lease has ended."""
-        if self._shared and not self._over:
-            with contextlib.suppress(StoreError, TimeoutError):
-                async with asyncio.timeout(END_S):
-                    await write()
-        self._over = True
+        try:
+            if self._shared and not self._over:
+                with contextlib.suppress(StoreError, TimeoutError):
+                    async with asyncio.timeout(END_S):
+                        await write()
+        finally:
+            self._over = True
 
     async def _write(self, data: Mapping[str, Any], open_: bool) -> None:
         async with self._writing:
@@ -86,8 +93,15 @@ class Claim:
             try:
                 self._record = await self._store.put_record(record)
             except RecordConflict:
-                self._over = True
-                raise ClaimLost(_LOST) from None
+                self._record = await self._store.put_record(replace(record, revision=await self._own_revision()))
+
+    async def _own_revision(self) -> int:
+        """That of the entry where this claim wrote it and was not told so. Raises `ClaimLost`."""
+        known = await self._store.get_record(*self.key)
+        if known is None or not known.open or known.holder != self._record.holder:
+            self._over = True
+            raise ClaimLost(_LOST)
+        return known.revision
 
 
 _LOST = (
@@ -133,8 +147,13 @@ class Claims:
             return None
         self._held[key] = None
         taken: Claim | Closed | None = None
+        taking = asyncio.ensure_future(self._take(key, past))
         try:
-            taken = await self._take(key, past)
+            taken = await unbroken(taking)
+        except asyncio.CancelledError:  # it is written by now, perhaps, and nobody would renew or release it
+            if not taking.cancelled() and not taking.exception() and isinstance(claim := taking.result(), Claim):
+                await unbroken(claim.release())
+            raise
         finally:
             if isinstance(taken, Claim):
                 self._held[key] = taken
@@ -156,6 +175,7 @@ class Claims:
             open=True,
             holder=f"{self._holder}:{next(self._numbers)}",
             lease_until=time.time() + self._lease_s,
+            created_at=record.created_at or time.time(),
         )
         try:
             written = await self._store.put_record(claimed)
@@ -185,8 +205,10 @@ class Claims:
 
     async def end(self, claim: Claim) -> None:
         """Have the claim no more; what is not done is left to others."""
-        await claim.release()
-        self._held.pop(claim.key, None)
+        try:
+            await unbroken(claim.release())
+        finally:  # or it would be renewed for ever, and nobody would get it again
+            self._held.pop(claim.key, None)
 
     def is_left(self, record: Record) -> bool:
         """Whether this one has been seen for the length of its lease without being renewed."""

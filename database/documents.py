@@ -391,6 +391,7 @@ class Record:
     lease_until: float = 0.0
     """Until when nobody else may claim it."""
     created_at: float = 0.0
+    """Stays what it was: with the revision it tells an entry from a newer one of the same name."""
     revision: int = 0
     """How often it was written; 0 for an entry that the store has not seen."""
 

@@ -103,6 +103,8 @@ def drop_leftovers(data_dir: Path) -> None:
 
 def list_old_copies(data_dir: Path) -> set[str]:
     """Documents of which originals or converted pages lie in DATA_DIR for LEFTOVER_S or longer."""
+    if (data_dir / "index.sqlite").exists():
+        return set()  # an embedded index lies there, too, and has its only originals in the same folder
     before = time.time() - LEFTOVER_S
     files = {path: path.stem for path in data_dir.glob("files/*/*") if path.suffix in KEPT_ENDINGS}
     folders = {path: path.name for path in data_dir.glob("pages/*")}

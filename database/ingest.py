@@ -9,10 +9,9 @@ The loader goes straight to the last stage; the server's queue publishes each. B
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 from database import analysis, chunking
 from database.build import SILENT, Builder, Progress
@@ -26,8 +25,7 @@ from database.readers import DocumentReader
 from database.readers.opening import read_start
 from database.settings import IndexSettings
 from database.stores import Store
-
-T = TypeVar("T")
+from database.unbroken import unbroken
 
 ERASURE = "erasure"
 """The kind of the books' entries that name deleted documents, by their ids, and the collections of the
@@ -161,16 +159,6 @@ class Ingester:
 
     def _staged(self, draft: Document, stage: str) -> Document:
         return replace(draft, version=f"{self.versions.of(draft).contents}-{stage}")
-
-
-async def unbroken(work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which goes on to its end even when this is cancelled."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
 
 
 async def open_index(store: Store, embedder: Embedder) -> IndexRecord:

@@ -5,6 +5,7 @@ and the next load does the rest. Loads of several machines into one MongoDB shar
 """
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from database.changes import find_changes, full_path
 from database.claims import Claims
 from database.documents import Contents, Document
 from database.embedders import Embedder
-from database.errors import SettingsError
+from database.errors import ReadError, SettingsError
 from database.executors import Workers
 from database.executors.handing import HandingIngester
 from database.files import drop_leftovers, find_files
@@ -92,9 +93,20 @@ class Loader:
             await self._check_index()
         plan, summary = await self._look(options)
         self._tell_rebuilt(rebuilt, summary)
-        await self._ingester.originals.put_missing(self._maker.documents)
+        for document_id in await self._ingester.originals.put_missing(self._maker.documents):
+            await self._restore(self._maker.documents[document_id])
         await self._carry_out(plan, summary)
         return summary
+
+    async def _restore(self, document: Document) -> None:
+        """Keep an original again that was damaged or lost, from where it was loaded."""
+        originals = self._ingester.originals
+        if document.whole and (
+            source := await asyncio.to_thread(find_source, document, originals.local.place(document.id))
+        ):
+            with contextlib.suppress(ReadError):  # it has changed
+                await self._ingester.keep(document, source)
+                await originals.put(document.id)
 
     async def _look(self, options: LoadOptions) -> tuple[Plan, Summary]:
         documents = await self._store.list_documents()

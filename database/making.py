@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from database.build import Progress, work_through
 from database.claims import MAKING, Claim, Claims, Closed
@@ -84,6 +85,8 @@ class Maker:
                 return True
             return await self._make(job, claim, summary)
         except ReadError as error:
+            if not await self._is_mine(job, claim):
+                return False
             await self._skip(job, str(error), summary)
             await claim.close(str(error))
             return True
@@ -92,17 +95,32 @@ class Maker:
 
     async def _make(self, job: Job, claim: Claim, summary: Summary) -> bool:
         built, contents = await self.build(job)
-        await self._turns.confirm()
-        try:
-            await claim.renew()
-        except ClaimLost:
-            return False  # this process had stood still; another one is at it
+        if not await self._is_mine(job, claim):
+            return False
+        if job.source is None and await self._store.get_document(job.document.id) is None:
+            await claim.finish()
+            return True  # it was deleted meanwhile
         document = await self._ingester.publish(built, contents)
+        try:
+            await self._turns.confirm()
+        except ClaimLost:  # somebody may have swept what was written before the record named it
+            await self._store.put_document(replace(document, state="queued"))
+            raise
         # What a retry changed does not show in the record.
         await (claim.close() if _same(self.documents.get(document.id), document) else claim.finish())
         self.documents[document.id] = document
         await self._drop_replaced(job)
         self.count(document, summary)
+        return True
+
+    async def _is_mine(self, job: Job, claim: Claim) -> bool:
+        """Whether this process did not stand still, so that another one is at it. Raises `ClaimLost` where others
+        take it for gone."""
+        await self._turns.confirm()
+        try:
+            await claim.renew()
+        except ClaimLost:
+            return False
         return True
 
     async def build(self, job: Job) -> tuple[Document, Contents]:

@@ -5,6 +5,8 @@ again when it is needed.
 """
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -37,12 +39,16 @@ class KeptOriginals:
     @asynccontextmanager
     async def borrow(self, document_id: str) -> AsyncIterator[Path]:
         """As `find`; what had to be fetched for it does not stay."""
-        here = await asyncio.to_thread(self.local.path(document_id).is_file)
+        path = await asyncio.to_thread(self.local.path, document_id)
+        if self._files is None or await asyncio.to_thread(path.is_file):
+            yield path
+            return
+        # Not where originals lie: somebody else may want it there meanwhile.
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp))
         try:
-            yield await self.find(document_id)
+            yield await self._files.fetch(document_id, lambda ending: folder / f"{document_id}{ending}") or path
         finally:
-            if not here:
-                await asyncio.to_thread(self.local.drop, document_id)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def has(self, document_id: str) -> bool:
         """Whether the original is to be had."""
@@ -73,14 +79,18 @@ class KeptOriginals:
         if await asyncio.to_thread(path.is_file):
             await self._files.put(document_id, path, path.suffix)
 
-    async def put_missing(self, document_ids: Iterable[str]) -> None:
-        """Let the store have all originals that only this machine has: older versions kept them here alone."""
-        if self._files is None:
-            return
-        stored = await self._files.find()
+    async def put_missing(self, document_ids: Iterable[str]) -> list[str]:
+        """Let the store have all originals that only this machine has: older versions kept them here alone. Those
+        that neither has."""
+        stored, missing = await self._files.find() if self._files else set[str](), []
         for document_id in document_ids:
-            if document_id not in stored:
+            if document_id in stored:
+                continue
+            if await asyncio.to_thread(self.local.path(document_id).is_file):
                 await self.put(document_id)
+            else:
+                missing.append(document_id)
+        return missing
 
     async def find_old(self) -> set[str]:
         """Documents of which something lies here or in the store for an hour or longer. None where DATA_DIR is the

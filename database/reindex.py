@@ -118,6 +118,7 @@ class Rebuilder:
         except ReadError as error:
             version = self._versions.of(document).reader
             made = replace(document, state="failed", reason=str(error), version=version)
+            await claim.renew()
             await generation.put_document(made)
         else:
             await claim.renew()

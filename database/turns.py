@@ -39,12 +39,12 @@ class Turns:
     @asynccontextmanager
     async def present(self) -> AsyncIterator[None]:
         """Be known as one who publishes, until `leave` or the end."""
-        async with self.gate():
-            await self._find_others()  # from now on it shows who of them has gone
-            claim = await self._claims.take(secrets.token_hex(8), PRESENT)
-            assert isinstance(claim, Claim)  # nobody else has this id
-            self._here = claim
         try:
+            async with self.gate():
+                await self._find_others()  # from now on it shows who of them has gone
+                claim = await self._claims.take(secrets.token_hex(8), PRESENT)
+                assert isinstance(claim, Claim)  # nobody else has this id
+                self._here = claim
             yield
         finally:
             await self._go()
@@ -100,5 +100,7 @@ class Turns:
     async def _go(self) -> None:
         if self._here is not None:
             claim, self._here = self._here, None
-            await claim.finish()
-            await self._claims.end(claim)
+            try:
+                await claim.finish()
+            finally:
+                await self._claims.end(claim)

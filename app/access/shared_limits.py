@@ -44,7 +44,7 @@ class SharedLimit:
             # no other entry: stores take one that is the same for this one, sent again.
             data = {"tokens": tokens - 1, "at": max(now, record.data.get("at", 0.0)), "by": secrets.token_hex(8)}
             try:
-                await self._store.put_record(replace(record, data=data, created_at=now))
+                await self._store.put_record(replace(record, data=data, created_at=record.created_at or now))
             except RecordConflict:
                 record = await self._store.get_record(KIND, record.id) or Record(KIND, record.id, {})
                 self._require(record)

@@ -14,7 +14,7 @@ from app.jobs import SHOWN_S, describe_job
 from app.keys import LIBRARY, QUEUE, SETTINGS, STOPPING
 from app.ndjson import encode_line
 from app.stream import HEADERS
-from database.ingest import unbroken
+from database.unbroken import unbroken
 
 LIVE_S, BOOKS_S = 0.1, 0.5
 """How often a job is looked at: at work here, or only known from the books."""

@@ -13,7 +13,7 @@ from app.handlers.bodies import read_body
 from app.handlers.login import describe_me, reply
 from app.keys import GATE
 from app.wire import parse_body
-from database.ingest import unbroken
+from database.unbroken import unbroken
 
 
 async def get_me(request: web.Request) -> web.Response:

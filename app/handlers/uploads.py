@@ -23,7 +23,7 @@ from app.wire import PageRequest, parse_body
 from database.belonging import check_collection
 from database.documents import Document
 from database.errors import ReadError
-from database.ingest import unbroken
+from database.unbroken import unbroken
 
 JSON = "application/json"
 

@@ -14,7 +14,7 @@ from app.handlers.login import reply
 from app.handlers.me import change_password
 from app.keys import GATE
 from app.wire import parse_body
-from database.ingest import unbroken
+from database.unbroken import unbroken
 
 EXAMPLE = '{"name": "ana", "password": "…", "role": "reader", "collections": ["board"]}'
 

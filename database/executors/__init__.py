@@ -10,10 +10,12 @@ without an executor the loader does all of this in its own process (`ingest.py`)
 """
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+
+log = logging.getLogger(__name__)
 
 SPARE = 2
 """Documents handed out beyond one for each worker, so that none waits for the next."""
@@ -39,13 +41,15 @@ class Workers:
             yield known
         finally:
             growing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await growing
+            await asyncio.wait({growing})
 
     async def _follow(self, known: int) -> None:
         while True:
             await asyncio.sleep(COUNT_S)
-            known = await self._grow(known)
+            try:
+                known = await self._grow(known)
+            except Exception as error:  # whatever an executor raises; handing out tells whether it is gone
+                log.warning("The workers could not be counted: %r", error)
 
     async def _grow(self, known: int) -> int:
         count = await asyncio.to_thread(self._count)

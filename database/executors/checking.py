@@ -1,11 +1,15 @@
 """Contents that a worker made are taken for what a stranger sends: they must hang together, and stay within limits."""
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from pydantic import ValidationError
 
+from database.analysis import STEMMERS
+from database.chunking import find_boxes, name_chunk, name_window
 from database.documents import Chunk, Contents, Document, Page, Vector, Window
 from database.errors import FileTooLarge, ReadError
 from database.formats import FORMATS
@@ -15,6 +19,7 @@ from database.transfer import STORED, Stored
 
 WRONG = "A worker gave contents that do not hang together: {}. Load again, or without --scheduler."
 NORM_SPARE = 1e-3
+MAX_NOTES_CHARS = 100_000
 
 
 def read_contents(
@@ -32,7 +37,11 @@ def read_contents(
     _check_parts(document.id, stored.pages, stored.chunks, stored.windows)
     rows = _read_vectors(vectors, len(stored.windows), dimension)
     given = stored.document
-    _require(given.format in FORMATS and len(given.title) <= MAX_TITLE_CHARS and len(given.language) <= 2, "its record")
+    _require(
+        given.format in FORMATS and len(given.title) <= MAX_TITLE_CHARS and _is_language(given.language), "its record"
+    )
+    _require(sum(map(len, given.notes)) <= MAX_NOTES_CHARS, "its notes")
+    _require(len({t.page for t in stored.page_terms}) == len(stored.page_terms) <= len(stored.pages), "its terms")
     made = replace(
         document,
         title=given.title,
@@ -56,19 +65,37 @@ def _check_limits(stored: Stored, settings: IndexSettings) -> None:
 
 
 def _check_parts(document_id: str, pages: Sequence[Page], chunks: Sequence[Chunk], windows: Sequence[Window]) -> None:
-    _require([page.number for page in pages] == [*range(1, len(pages) + 1)], "its pages are not numbered from 1")
-    ids = {chunk.id: chunk for chunk in chunks}
-    _require(len(ids) == len(chunks) and [c.ordinal for c in chunks] == [*range(len(chunks))], "its chunks")
-    for chunk in chunks:
-        within = 1 <= chunk.page <= len(pages) and 0 <= chunk.start <= chunk.end <= len(pages[chunk.page - 1].text)
-        _require(chunk.document_id == document_id and within, f"chunk {chunk.ordinal}")
-    _require(len({window.id for window in windows}) == len(windows), "its windows")
+    numbers = [*range(1, len(pages) + 1)]
+    _require(bool(numbers) and [page.number for page in pages] == numbers, "its pages are not numbered from 1")
+    for page in pages:
+        _require(_are_finite([(page.width, page.height), *(block.box for block in page.blocks)]), f"page {page.number}")
+        _require(len(page.blocks) <= len(page.text) + 1, f"page {page.number}")
+    for ordinal, chunk in enumerate(chunks):
+        _require(chunk.document_id == document_id and 1 <= chunk.page <= len(pages), f"chunk {ordinal}")
+        page, within = pages[chunk.page - 1], 0 <= chunk.start <= chunk.end
+        text = page.text[chunk.start : chunk.end] if within else ""
+        _require(within and len(text) == chunk.end - chunk.start and chunk.text.endswith(text), f"chunk {ordinal}")
+        # Others' ids would take the place of others' chunks.
+        _require(chunk.ordinal == ordinal and chunk.id == name_chunk(chunk), f"chunk {ordinal}")
+        _require(chunk.boxes == find_boxes(page, chunk.start, chunk.end), f"chunk {ordinal}")
+    ids, counts = {chunk.id: chunk for chunk in chunks}, Counter[str]()
     for window in windows:
         chunk_of = ids.get(window.chunk_id)
         _require(
             window.document_id == document_id and chunk_of is not None and chunk_of.page == window.page,
             f"window {window.id[:100]}",
         )
+        named = window.id == name_window(window.chunk_id, counts[window.chunk_id], window.text)
+        _require(named and _is_language(window.language), f"window {window.id[:100]}")
+        counts[window.chunk_id] += 1
+
+
+def _are_finite(boxes: Iterable[Sequence[float]]) -> bool:
+    return all(math.isfinite(number) for box in boxes for number in box)
+
+
+def _is_language(name: str) -> bool:
+    return not name or name in STEMMERS
 
 
 def _read_vectors(data: bytes, count: int, dimension: int) -> Vector:

@@ -23,6 +23,8 @@ from database.stores import Store
 
 OUTCOME = TypeAdapter(Outcome)
 GONE = "The workers are gone, or their scheduler. What was finished is kept; load again for the rest."
+MAX_TOLD = 2000
+"""Bytes of what a worker says of a failure."""
 NOT_THERE = (
     "The workers cannot import Acervo. Start them where its requirements are installed, with its folder on their path: "
     "`PYTHONPATH=/srv/acervo dask worker …`."
@@ -50,9 +52,9 @@ class HandingIngester(Ingester):
         order = Order(document, original.suffix, self._carried, self._made_by)
         kind, told, vectors = await self._hand_out(ORDER.dump_json(order), data)
         if kind == UNREADABLE:
-            raise ReadError(told.decode(errors="replace"))
+            raise ReadError(_shown(told))
         if kind != MADE:
-            raise AcervoError(told.decode(errors="replace"))
+            raise AcervoError(_shown(told))
         made, contents = await asyncio.to_thread(
             read_contents, document, told, vectors, self._embedder.dimension, self._settings
         )
@@ -62,7 +64,10 @@ class HandingIngester(Ingester):
 
     async def _hand_out(self, order: bytes, data: bytes) -> Outcome:
         """What a worker gives. Raises what became of it otherwise."""
-        future = await asyncio.to_thread(self._workers.executor.submit, make_contents, order, data)
+        try:
+            future = await asyncio.to_thread(self._workers.executor.submit, make_contents, order, data)
+        except (BrokenExecutor, OSError, RuntimeError) as error:
+            raise AcervoError(GONE) from error
         waiting = asyncio.wrap_future(future)
         try:
             await asyncio.wait({waiting})
@@ -84,6 +89,10 @@ class HandingIngester(Ingester):
             raise SettingsError(NOT_THERE) from error
         if error is not None:
             raise AcervoError(f"A worker failed unexpectedly; its log says why: {error!r}") from error
+
+
+def _shown(told: bytes) -> str:
+    return "".join(c for c in told[:MAX_TOLD].decode(errors="replace") if c.isprintable())
 
 
 def _read(path: Path, max_file_mb: int) -> bytes:

@@ -23,7 +23,7 @@ from database.build import Builder
 from database.documents import Contents, Document
 from database.embedders import Embedder, make_embedder
 from database.errors import AcervoError, ReadError
-from database.executors.order import MADE, ORDER, REFUSED, UNREADABLE, Order, Outcome, name_makers
+from database.executors.order import CARRIED, MADE, ORDER, REFUSED, UNREADABLE, Order, Outcome, name_makers
 from database.files import LEFTOVER_S
 from database.ingest import make_versions, name_reading
 from database.readers import DocumentReader
@@ -53,7 +53,8 @@ async def _answer(bench: "_Bench", order: Order, data: bytes) -> Outcome:
 
 def _load_settings(order: Order) -> IndexSettings:
     """The worker's own with the order's over them. Raises `AcervoError` when it would make something else."""
-    settings = IndexSettings.load(**order.settings)
+    given = {name: value for name, value in order.settings.items() if name in (*CARRIED, "ollama_host")}
+    settings = IndexSettings.load(**given)
     here = name_makers(settings)
     differing = sorted(name for name in here.keys() | order.made_by if here.get(name) != order.made_by.get(name))
     if differing:

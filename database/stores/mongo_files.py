@@ -6,6 +6,7 @@ other end of each transfer is a file on disk.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from bson import ObjectId
 
 from database.errors import ReadError
 from database.files import LEFTOVER_S, copy_whole
+from database.formats import KEPT_ENDINGS
 from database.stores.mongo_client import Connection
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 BUCKET = "originals"
 FILES, CHUNKS = f"{BUCKET}.files", f"{BUCKET}.chunks"
+OWN = re.compile("[0-9a-f]{64}")
+"""Names of originals: what others keep in a bucket of this name is none, and no path."""
 DAMAGED = "Its copy in MongoDB is damaged. Load it again."
 
 
@@ -46,28 +50,37 @@ class MongoFiles:
 
     async def fetch(self, document_id: str, find_place: Callable[[str], Path]) -> Path | None:
         """Write a document's original to where `find_place` wants a file with its ending; None without any."""
-        try:
-            return await self._connection.call(lambda: asyncio.to_thread(self._download, document_id, find_place))
-        except ReadError:
-            await self.drop(document_id)  # so that loading it again helps
-            raise
+        damaged: ReadError | None = None
+        while True:
+            try:
+                place = await self._connection.call(lambda: asyncio.to_thread(self._download, document_id, find_place))
+            except _Damaged as error:
+                damaged = error
+                await self._drop(error.file_id)  # another copy may be whole; without any, loading it again helps
+                continue
+            if place is None and damaged is not None:
+                raise damaged
+            return place
 
     async def find(self, document_ids: Collection[str] | None = None) -> set[str]:
         """Which of these documents (None: of all) have their originals here."""
         query = {} if document_ids is None else {"filename": {"$in": list(document_ids)}}
-        return {row["filename"] for row in await self._connection.find(FILES, query, projection={"filename": 1})}
+        return await self._names(query)
 
     async def drop(self, document_id: str) -> None:
         """Forget a document's original."""
         # The record goes first, as in every bucket: what is killed in between is swept later.
         for row in await self._connection.find(FILES, {"filename": document_id}, projection={"_id": 1}):
-            await self._connection.delete(FILES, {"_id": row["_id"]})
-            await self._connection.delete(CHUNKS, {"files_id": row["_id"]})
+            await self._drop(row["_id"])
+
+    async def _drop(self, file_id: Any) -> None:
+        await self._connection.delete(FILES, {"_id": file_id})
+        await self._connection.delete(CHUNKS, {"files_id": file_id})
 
     async def find_old(self) -> set[str]:
         """Documents whose originals are here for LEFTOVER_S or longer."""
         query = {"uploadDate": {"$lt": _long_ago()}}
-        return {row["filename"] for row in await self._connection.find(FILES, query, projection={"filename": 1})}
+        return await self._names(query)
 
     async def sweep(self) -> None:
         """Drop chunks without a file, unless somebody may be writing it."""
@@ -77,6 +90,10 @@ class MongoFiles:
         old = {"$lt": ObjectId.from_datetime(_long_ago())}
         for file_id in held - files:
             await self._connection.delete(CHUNKS, {"files_id": file_id, "_id": old})
+
+    async def _names(self, query: dict[str, Any]) -> set[str]:
+        rows = await self._connection.find(FILES, query, projection={"filename": 1})
+        return {name for row in rows if OWN.fullmatch(name := str(row.get("filename", "")))}
 
     def _bucket(self) -> "GridFSBucket":
         from gridfs import GridFSBucket
@@ -92,13 +109,23 @@ class MongoFiles:
 
         try:
             with self._bucket().open_download_stream_by_name(document_id) as stored:
-                place = find_place(str((stored.metadata or {}).get("ending", ".pdf")))
-                copy_whole(stored, place, document_id, DAMAGED)
+                ending = str((stored.metadata or {}).get("ending", ".pdf"))
+                place = find_place(ending if ending in KEPT_ENDINGS else ".pdf")
+                try:
+                    copy_whole(stored, place, document_id, DAMAGED)
+                except (CorruptGridFile, ReadError) as error:
+                    raise _Damaged(stored._id) from error
                 return place
         except NoFile:
             return None
-        except CorruptGridFile as error:
-            raise ReadError(DAMAGED) from error
+
+
+class _Damaged(ReadError):
+    """One of perhaps several copies is."""
+
+    def __init__(self, file_id: Any):
+        super().__init__(DAMAGED)
+        self.file_id = file_id
 
 
 def _long_ago() -> datetime:

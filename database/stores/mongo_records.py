@@ -54,7 +54,9 @@ class RecordRows:
 
     async def _write(self, row: Row, revision: int) -> bool:
         if revision:
-            result = await self._books.replace_one({"_id": row["_id"], "revision": revision}, row)
+            result = await self._books.replace_one(
+                {"_id": row["_id"], "revision": revision, "created_at": row["created_at"]}, row
+            )
             return result.matched_count > 0
         try:
             await self._books.insert_one(row)
