@@ -20,6 +20,7 @@ def fact(turn: Locator, name: str) -> Locator:
 
 async def test_what_the_model_saw(open_page: OpenPage, server: Server, ollama: FakeOllama) -> None:
     ollama.switches.answer = "Windows are compared in three ways [1]. It was in 1987 [1]. There are four letters [2]."
+    ollama.switches.token_delay_s = 0.2  # so that the answer is looked at while it is written
     page = await open_page(server.url)
     turn = await ask(page)
     await expect(turn.locator(".insight")).to_be_hidden()
