@@ -82,15 +82,13 @@ class KeptOriginals:
     async def put_missing(self, document_ids: Iterable[str]) -> list[str]:
         """Let the store have all originals that only this machine has: older versions kept them here alone. Those
         that neither has."""
-        stored, missing = await self._files.find() if self._files else set[str](), []
-        for document_id in document_ids:
-            if document_id in stored:
-                continue
-            if await asyncio.to_thread(self.local.path(document_id).is_file):
+        stored = await self._files.find() if self._files else set[str]()
+        rest = [document_id for document_id in document_ids if document_id not in stored]
+        here = await asyncio.to_thread(lambda: {one for one in rest if self.local.path(one).is_file()})
+        if self._files is not None:
+            for document_id in here:
                 await self.put(document_id)
-            else:
-                missing.append(document_id)
-        return missing
+        return [document_id for document_id in rest if document_id not in here]
 
     async def find_old(self) -> set[str]:
         """Documents of which something lies here or in the store for an hour or longer. None where DATA_DIR is the
