@@ -49,7 +49,7 @@ def normalise(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """NFKC, lower case, accents off, letters of two written as two."""
+    """NFKC, lower case, accents off, and letters such as "œ" as they are typed without them ("oe")."""
     if text.isascii():
         return text.lower()
     # NFKC once more at the end: decomposing may part what compatibility forms had joined.

@@ -73,6 +73,13 @@ def stand_still(claims: Claims) -> None:
     claims._renewing.cancel()
 
 
+async def break_off(task: asyncio.Task[Any]) -> None:
+    """Cancel it, and wait for its end."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 # A cancellation while a claim is given up
 
 
@@ -88,9 +95,7 @@ async def test_a_claim_whose_end_is_cancelled_is_free_again(stores: Stores, mong
         task = asyncio.create_task(work())
         await entered.wait()
         await asyncio.sleep(0.1)  # it is being given up
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await break_off(task)
         async with asyncio.timeout(5 * LEASE_S), mine.hold("d"):
             pass
 
@@ -110,9 +115,7 @@ async def test_nobody_waits_for_ever_for_a_claim_that_was_renewed_as_it_ended(
         await asyncio.sleep(LEASE_S / 3 + 0.2)
         over.set()
         await asyncio.sleep(0.1)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await break_off(task)
         async with asyncio.timeout(5 * LEASE_S), yours.hold("d"):
             pass
 
@@ -142,9 +145,7 @@ async def test_a_claim_taken_as_it_was_cancelled_is_free_at_once(stores: Stores,
         mongod.fail("insert", delay_s=0.3)
         task = asyncio.create_task(mine.take("d"))
         await asyncio.sleep(0.15)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await break_off(task)
         await asyncio.sleep(0.5)
         assert isinstance(await yours.take("d"), Claim)
 

@@ -79,8 +79,9 @@ def choose(full: bool, only: Sequence[str]) -> list[Part]:
 
 
 def prepare(work: Work) -> None:
-    """Load the sample that questions are put to."""
-    run([sys.executable, ROOT / "database/main.py", "--json"], {"DATA_DIR": str(work.index), "PDF_DIR": str(SAMPLE)})
+    """Load the sample that questions are put to, anew: an older version may have made its index otherwise."""
+    command = [sys.executable, ROOT / "database/main.py", "--json", "--reindex"]
+    run(command, {"DATA_DIR": str(work.index), "PDF_DIR": str(SAMPLE)})
 
 
 def measure(part: Part, work: Work, kept: Kept, console: Console) -> Result | None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from database.analysis import normalise
+from database.analysis import FINGERPRINT, normalise
 from database.documents import Vector
 from database.embedders.minilm import MiniLMEmbedder
 from database.index import describe_index, make_record
@@ -50,8 +50,8 @@ def measure_growth(work: Work) -> list[Measure]:
 
 
 def find_index(folder: Path, windows: int) -> Path:
-    """DATA_DIR of the index of so many windows."""
-    return folder / f"index-{windows}"
+    """DATA_DIR of the index of so many windows; one that is analysed otherwise is another one."""
+    return folder / f"index-{windows}-{FINGERPRINT.replace('/', '-')}"
 
 
 def fit_growth(sizes: Sequence[int], told: Sequence[dict[str, Any]]) -> list[Measure]:
