@@ -1,8 +1,9 @@
 """What every route that answers a question does: count it, keep MAX_ANSWERS, stop with its client."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -16,7 +17,7 @@ from app.llms.factory import Route
 from app.tally import Tally
 from database.errors import AcervoError
 
-Respond = Callable[[AsyncGenerator[Event], Tally], Awaitable[web.StreamResponse]]
+Respond = Callable[[AsyncGenerator[Event], Tally], Coroutine[Any, Any, web.StreamResponse]]
 """Makes the response of the events, and counts them."""
 
 
@@ -29,7 +30,8 @@ async def answer_question(
     audit("ask", request, **({"question": question.text} if settings.audit_questions else {}))
     with _counted(request) as tally, taking_place(request):
         async with asking(request.app[ENGINE], question, wanted, route) as events:
-            return await respond(events, tally)
+            # In a task of its own, whose turns do not go through all the frames of the server and its middlewares.
+            return await asyncio.create_task(respond(events, tally))
 
 
 @contextmanager

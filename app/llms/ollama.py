@@ -68,7 +68,7 @@ class OllamaLLM:
         async with self._asked(request) as response:
             with Silence(response.content) as silence:
                 silence.wait(limit_s)
-                async for data in response.content.iter_any():
+                while data := await response.content.readany():
                     silence.rest()
                     for line in lines.feed(data):
                         for part in read_line(line):

@@ -11,6 +11,9 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+# The last channel to be collected would else wait for gRPC's thread to end, within whatever test runs by then.
+grpc.aio.init_grpc_aio()
+
 SERVICE = "google.ai.generativelanguage.v1beta.GenerativeService"
 ANSWER = "O acervo responde com base nos documentos [1]. A página citada mostra o trecho [2]."
 
