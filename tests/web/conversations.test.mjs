@@ -8,7 +8,7 @@ import { createLibrary } from "../../web/js/api/library.js";
 import { openMemory } from "../../web/js/api/rows.js";
 import { createConversation } from "../../web/js/api/conversation.js";
 import { readJson, writeJson, writeMarkdown } from "../../web/js/exchange.js";
-import { createStore, emptyAnswer, freezeTurn, thawTurn, createTurn } from "../../web/js/store.js";
+import { AWAY, createStore, emptyAnswer, freezeTurn, thawTurn, createTurn } from "../../web/js/store.js";
 import { countDays, groupByDay, makeTitle, MAX_TITLE } from "../../web/js/titles.js";
 import { findBranch, findPath, findSiblings } from "../../web/js/tree.js";
 import { chooseVoice, splitSpoken } from "../../web/js/ui/speech.js";
@@ -221,6 +221,51 @@ test("an answer that was being written when the page went away is interrupted", 
   const row = freezeTurn(fresh);
   assert.deepEqual([row.answer.phase, row.feedback, row.parent], ["streaming", null, "p"]);
   assert.deepEqual([thawTurn(row).answer.value.phase, thawTurn(row).answer.value.text], ["interrupted", "part"]);
+});
+
+test("answers that nobody looks at lie in the history, and are never written over", async () => {
+  const { store, history, conversation, library } = makeLibrary();
+  await library.bring(writeJson([makeConversation()]));
+  await conversation.open("c1");
+  const [first, second] = store.turns.value;
+  const before = first.answer.value;
+  conversation.rest([second]);
+  assert.equal(first.answer.value, AWAY);
+  assert.notEqual(second.answer.value, AWAY);
+  conversation.save(first);
+  await new Promise(setImmediate);
+  assert.equal((await history.openTurn("c1", "t1")).answer.text, "At noon [1].");
+  await conversation.recall([first]);
+  assert.deepEqual(first.answer.value, before);
+  assert.equal(store.message.value, "");
+});
+
+test("what the history has not, or not as it is, stays at hand", async () => {
+  const { store, history, conversation, library } = makeLibrary();
+  await library.bring(writeJson([makeConversation()]));
+  await conversation.open("c1");
+  const [first] = store.turns.value;
+  first.feedback.value = { id: "f", rating: "up", note: "" };
+  conversation.rest([]);
+  assert.equal(first.answer.value.text, "At noon [1].", "its rating is not kept yet");
+  const { save } = history;
+  history.save = async () => {
+    throw new Error("the disk is full");
+  };
+  conversation.save(first);
+  await new Promise(setImmediate);
+  conversation.rest([]);
+  assert.equal(first.answer.value.text, "At noon [1].", "it could not be kept");
+  assert.equal(store.message.value, "history.unkept");
+  history.save = save;
+  conversation.save(first);
+  await new Promise(setImmediate);
+  conversation.rest([]);
+  assert.equal(first.answer.value, AWAY);
+  await history.remove(["c1"]);
+  await conversation.recall([first]);
+  assert.equal(first.answer.value, AWAY);
+  assert.equal(store.message.value, "history.missing");
 });
 
 test("answers are spoken by sentences, without marks, code or citations", () => {

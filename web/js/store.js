@@ -90,7 +90,9 @@ export function createTurn(question, { parent = "", options = {} } = {}) {
 
 /** The turn as it is kept: without signals. */
 export function freezeTurn(turn) {
-  return { ...turn, answer: turn.answer.value, feedback: turn.feedback.value };
+  // What was put away and is nowhere any more leaves its question.
+  const answer = turn.answer.value === AWAY ? { ...emptyAnswer(), phase: "interrupted" } : turn.answer.value;
+  return { ...turn, answer, feedback: turn.feedback.value };
 }
 
 /** The opposite. An answer that was being written when the page went away is interrupted. */
@@ -107,6 +109,9 @@ export function emptyAnswer() {
   const found = { sources: [], query: "", model: "", relevant: true };
   return { phase: "waiting", text: "", ...found, checks: [], summary: null, failure: null };
 }
+
+/** The answer of every turn whose answer lies in the history alone; see `api/shelf.js`. */
+export const AWAY = Object.freeze({ ...emptyAnswer(), phase: "away" });
 
 /** The answer after one event of `api/chat.js`. Pure. */
 export function applyEvent(answer, event) {

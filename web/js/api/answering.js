@@ -4,7 +4,8 @@ import { applyEvent, isOver } from "../store.js";
 import { askQuestion } from "./chat.js";
 import { AnswerError } from "./errors.js";
 
-const HISTORY_TURNS = 4;
+/** So many turns at most go along with a question. */
+export const HISTORY_TURNS = 4;
 const HISTORY_CHARS = 12_000;
 
 /**

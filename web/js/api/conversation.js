@@ -1,9 +1,10 @@
 /** Runs the questions, keeps the tree of turns of each conversation, and writes what is shown into the store. */
 
-import { createId, createTurn, emptyAnswer, freezeTurn, isOver, thawTurn } from "../store.js";
+import { AWAY, createId, createTurn, emptyAnswer, freezeTurn, isOver } from "../store.js";
 import { makeTitle } from "../titles.js";
 import { findBranch, findPath, findSiblings } from "../tree.js";
-import { answerTurn } from "./answering.js";
+import { answerTurn, HISTORY_TURNS } from "./answering.js";
+import { createShelf } from "./shelf.js";
 
 const SAVE_MS = 1000;
 
@@ -17,6 +18,7 @@ export function createConversation(store, services) {
   const running = new Map();
   /** Turn → its conversation. */
   const homes = new WeakMap();
+  const shelf = createShelf(services.history);
   let shown = createEmpty();
 
   function show(conversation) {
@@ -34,7 +36,8 @@ export function createConversation(store, services) {
     const { turns: all, controller, removed, lost, ...row } = conversation;
     if (removed || row.created === 0) return;
     conversation.lost = false;
-    keep(store, services.history, row, (lost ? all : turns).map(freezeTurn));
+    const written = lost ? all : turns.filter((turn) => turn.answer.value !== AWAY);
+    void keep(store, services.history, shelf, row, written);
   }
 
   /** Ask `question` below `parent`, beside what was asked there before. */
@@ -58,7 +61,9 @@ export function createConversation(store, services) {
     const endSaving = turn.answer.subscribe(saver.soon);
     saver.now();
     try {
-      await answerTurn(turn, findPath(conversation.turns, turn), conversation.controller.signal, services.permit);
+      const earlier = findPath(conversation.turns, turn);
+      await shelf.bringBack(conversation.id, earlier.slice(-HISTORY_TURNS));
+      await answerTurn(turn, earlier, conversation.controller.signal, services.permit);
     } finally {
       endSaving();
       conversation.controller = null;
@@ -96,6 +101,17 @@ export function createConversation(store, services) {
     },
     /** Keep what changed about `turn`, also when another conversation is shown by now. */
     save: (turn) => save(homes.get(turn), [turn]),
+    /** Have the answers of these turns at hand, which may have been let go. */
+    async recall(turns) {
+      if (!(await shelf.bringBack(shown.id, turns))) store.message.value = "history.missing";
+    },
+    /** Of the conversation that is shown, only these turns are looked at. */
+    rest(turns) {
+      // What another tab removed is nowhere else any more.
+      if (shown.lost) return;
+      const seen = new Set([...turns, store.shown.value?.turn]);
+      for (const turn of shown.turns) if (!seen.has(turn)) shelf.putAway(turn);
+    },
     /** Keep what has arrived so far of every answer that is being written: the page may be going away. */
     flush() {
       for (const conversation of running.values()) {
@@ -112,7 +128,7 @@ export function createConversation(store, services) {
     /** Show a kept conversation. Resolves to whether there is one. */
     async open(id) {
       if (id === shown.id) return true;
-      const found = running.get(id) ?? thaw(await services.history.open(id));
+      const found = running.get(id) ?? thaw(shelf, await services.history.open(id));
       if (!found) return false;
       for (const turn of found.turns) homes.set(turn, found);
       if (found.options) store.options.value = { ...store.options.value, ...found.options };
@@ -128,7 +144,7 @@ export function createConversation(store, services) {
       shown.lost = !found;
       if (!found) return;
       shown.title = found.title;
-      mergeTurns(shown, found.turns);
+      mergeTurns(shelf, shown, found.turns);
       for (const turn of shown.turns) homes.set(turn, shown);
       publish(shown);
     },
@@ -137,7 +153,8 @@ export function createConversation(store, services) {
       const open = [shown, running.get(id)].find((known) => known?.id === id);
       if (open) open.title = title;
       const row = store.conversations.value.find((entry) => entry.id === id);
-      keep(store, services.history, { ...row, ...(open && { chosen: open.chosen, options: open.options }), title }, []);
+      const choices = open && { chosen: open.chosen, options: open.options };
+      void keep(store, services.history, shelf, { ...row, ...choices, title }, []);
     },
     /** Forget about conversations that are being removed: their answers are broken off. */
     drop(ids) {
@@ -162,15 +179,15 @@ function begin(conversation, turn, options) {
   conversation.options = options;
 }
 
-function thaw(found) {
-  return found && { ...found, turns: found.turns.map(thawTurn), controller: null };
+function thaw(shelf, found) {
+  return found && { ...found, turns: shelf.thaw(found.turns), controller: null };
 }
 
 /** What the other tab is still writing comes when it is over. */
-function mergeTurns(conversation, rows) {
+function mergeTurns(shelf, conversation, rows) {
   for (const row of rows.filter(({ answer }) => isOver(answer))) {
     const known = conversation.turns.find(({ id }) => id === row.id);
-    if (!known) conversation.turns.push(thawTurn(row));
+    if (!known) conversation.turns.push(...shelf.thaw([row]));
     else if (known.answer.value.phase === "interrupted") known.answer.value = row.answer;
   }
 }
@@ -183,10 +200,12 @@ function listConversation(conversations, row) {
   conversations.value = [...list.filter((entry) => entry !== known), row].sort((a, b) => b.updated - a.updated);
 }
 
-async function keep(store, history, row, turns) {
+async function keep(store, history, shelf, row, turns) {
   listConversation(store.conversations, row);
+  const rows = turns.map(freezeTurn);
   try {
-    await history.save(row, turns);
+    await history.save(row, rows);
+    turns.forEach((turn, index) => shelf.note(turn, rows[index]));
   } catch {
     store.message.value = "history.unkept";
   }

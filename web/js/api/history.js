@@ -32,6 +32,8 @@ export function createHistory(rows) {
     list: async () => (await rows.list("conversations")).sort((a, b) => b.updated - a.updated),
     /** One with its turns in the order in which they were asked, or undefined. */
     open,
+    /** One turn as it is kept, or undefined. */
+    openTurn: (conversation, id) => rows.read("turns", [conversation, id]),
     /** Write the conversation and these of its turns. */
     save,
     /** Whole conversations with their turns: those in `ids`, or every one. */

@@ -3,10 +3,9 @@
  *
  * Each user has tables of their own.
  *
- *   read(table, key)      the row, or undefined
+ *   read(table, key)      the row, or undefined; the key of "turns" and "texts" is [conversation, id]
  *   list(table, first)    its rows by key; with `first`, those whose key begins with it
- *   write(puts, removals) all or nothing: puts are [table, row], removals [table, key]; the key of a
- *                         conversation's rows in "turns" and "texts" is the conversation's id
+ *   write(puts, removals) all or nothing: puts are [table, row], removals [table, the conversation's id]
  */
 
 import { nameFor } from "../memory.js";
@@ -57,7 +56,7 @@ export function openMemory() {
   const keyOf = (table, row) => (isWhole(table) ? row.id : `${row.conversation}/${row.id}`);
   return {
     kept: false,
-    read: async (table, key) => tables[table].get(key),
+    read: async (table, key) => tables[table].get(isWhole(table) ? key : key.join("/")),
     list: async (table, first) => [...tables[table].values()].filter((row) => !first || row.conversation === first),
     async write(puts, removals = []) {
       for (const [table, row] of puts) tables[table].set(keyOf(table, row), structuredClone(row));

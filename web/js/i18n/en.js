@@ -171,6 +171,7 @@ export default {
 
   "log.label": "Conversation",
   "log.toEnd": "Go to the end",
+  "log.earlier": { one: "Show {n} earlier question", other: "Show {n} earlier questions" },
 
   "status.answering": "Answering…",
   "status.searching": "Searching the documents…",

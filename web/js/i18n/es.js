@@ -172,6 +172,7 @@ export default {
 
   "log.label": "Conversación",
   "log.toEnd": "Ir al final",
+  "log.earlier": { one: "Mostrar {n} pregunta anterior", other: "Mostrar {n} preguntas anteriores" },
 
   "status.answering": "Respondiendo…",
   "status.searching": "Buscando en los documentos…",

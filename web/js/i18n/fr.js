@@ -176,6 +176,7 @@ export default {
 
   "log.label": "Conversation",
   "log.toEnd": "Aller à la fin",
+  "log.earlier": { one: "Afficher {n} question précédente", other: "Afficher {n} questions précédentes" },
 
   "status.answering": "Réponse en cours…",
   "status.searching": "Recherche dans les documents…",

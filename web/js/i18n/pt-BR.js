@@ -172,6 +172,7 @@ export default {
 
   "log.label": "Conversa",
   "log.toEnd": "Ir para o fim",
+  "log.earlier": { one: "Mostrar {n} pergunta anterior", other: "Mostrar {n} perguntas anteriores" },
 
   "status.answering": "Respondendo…",
   "status.searching": "Procurando nos documentos…",

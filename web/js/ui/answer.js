@@ -2,7 +2,7 @@
 
 import { t } from "../i18n/index.js";
 import { createAnswerView } from "../render/markdown.js";
-import { isOver } from "../store.js";
+import { AWAY, isOver } from "../store.js";
 import { createActions } from "./actions.js";
 import { createDoubtMark, explainMarks, labelChips, onChipClick } from "./citations.js";
 import { h } from "./dom.js";
@@ -34,6 +34,7 @@ export function createAnswer(page, turn) {
   function draw(now) {
     element.dataset.phase = now.phase;
     waiting.hidden = now.text !== "" || isOver(now);
+    if (now === AWAY) return void page.conversation.recall([turn]);
     body.draw(now);
     if (now.phase !== drawn?.phase || now.sources !== drawn?.sources) {
       sources.show(now);

@@ -58,7 +58,8 @@ export function followEnd(scroller, content, { isGrowing, onChange }) {
     },
     /** Call `insert`, which adds something above what is in view, so that what is in view stays where it is. */
     holdStill(insert) {
-      if (CSS.supports("overflow-anchor", "auto")) return insert();
+      // At its very top a scroller keeps nothing in its place.
+      if (CSS.supports("overflow-anchor", "auto") && scroller.scrollTop > 0) return insert();
       const below = scroller.scrollHeight - scroller.scrollTop;
       insert();
       const above = scroller.scrollHeight - below;

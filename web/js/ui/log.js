@@ -1,4 +1,4 @@
-/** The conversation: one article for each turn, in a region that follows its own end. */
+/** The conversation: an article for each of its last turns, for earlier ones on demand, in a region that follows its end. */
 
 import { t } from "../i18n/index.js";
 import { createAnswer } from "./answer.js";
@@ -6,6 +6,8 @@ import { h, iconButton } from "./dom.js";
 import { createEmpty } from "./empty.js";
 import { followEnd } from "./follow.js";
 
+/** Articles of a conversation that is opened or goes on; they, too, are a matter of memory. */
+const SHOWN = 50;
 const AT_ONCE = 6;
 /** Of an idle moment this much has to be left to draw one more answer. */
 const SPARE_MS = 5;
@@ -13,7 +15,9 @@ const SPARE_MS = 5;
 /** @param {{store: object, conversation: object, libraries: object | null}} page */
 export function createLog(page) {
   const list = h("div", { class: "turns" });
-  const scroller = h("div", { class: "scroller", role: "region", "aria-label": t("log.label"), tabindex: 0 }, list);
+  const earlier = h("button", { type: "button", class: "action earlier", onclick: showEarlier });
+  const label = { role: "region", "aria-label": t("log.label") };
+  const scroller = h("div", { class: "scroller", ...label, tabindex: 0 }, earlier, list);
   const toEnd = iconButton("down", t("log.toEnd"), () => follow.resume(), {
     class: "icon-button to-end",
     hidden: true,
@@ -28,18 +32,41 @@ export function createLog(page) {
   const filling = createFilling();
   let empty = null;
   let conversation = "";
+  /** How many turns come before those that are shown. */
+  let hidden = 0;
 
   function draw(turns) {
+    const last = turns.at(-1);
+    const begun = last?.answer.value.phase === "waiting" && !shown.has(last.id);
+    // Another version of a question is read from where it stands; everything else from its end.
+    const toEnd = conversation !== page.store.conversation.value || begun;
+    conversation = page.store.conversation.value;
+    hidden = toEnd ? Math.max(0, turns.length - SHOWN) : Math.min(hidden, Math.max(0, turns.length - 1));
+    place(turns, toEnd);
+    if (toEnd) follow.resume();
+    empty = switchEmpty(empty, turns.length === 0, page, list);
+  }
+  /** `upwards`: from the last one on, with what is in view held still. */
+  function place(all, upwards) {
+    const turns = all.slice(hidden);
     const step = dropGone(shown, turns);
     const added = turns.filter((turn) => !shown.has(turn.id));
-    // Another version of a question is read from where it stands; everything else from its end.
-    const toEnd = conversation !== page.store.conversation.value || added.at(-1)?.answer.value.phase === "waiting";
-    conversation = page.store.conversation.value;
-    const place = (turn) => addArticle(turn, turns.slice(turns.indexOf(turn)).find(({ id }) => shown.has(id)));
-    filling.begin(toEnd ? added.reverse() : added, place, toEnd ? follow.holdStill : (insert) => insert());
-    if (toEnd) follow.resume();
+    const insert = (turn) => addArticle(turn, turns.slice(turns.indexOf(turn)).find(({ id }) => shown.has(id)));
+    filling.begin(upwards ? added.reverse() : added, insert, upwards ? follow.holdStill : (work) => work());
     keepFocus(step, shown.get(added[0]?.id)?.element);
-    empty = switchEmpty(empty, turns.length === 0, page, list);
+    earlier.hidden = hidden === 0;
+    earlier.textContent = t("log.earlier", { n: Math.min(hidden, SHOWN) });
+    page.conversation.rest(turns);
+  }
+  async function showEarlier() {
+    const before = hidden;
+    const first = Math.max(0, before - SHOWN);
+    await page.conversation.recall(page.store.turns.value.slice(first, before));
+    // Something else was asked or opened meanwhile.
+    if (hidden !== before) return;
+    hidden = first;
+    follow.holdStill(() => place(page.store.turns.value, true));
+    if (earlier.hidden) scroller.focus({ preventScroll: true });
   }
   function addArticle(turn, next) {
     const article = createAnswer(page, turn);
