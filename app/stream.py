@@ -7,7 +7,7 @@ when its browser tells it, and would lose the others.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -53,17 +53,22 @@ async def stream_events(
         tally.model = opening.model
         response = web.StreamResponse(headers={**HEADERS, hdrs.CONTENT_TYPE: form.content_type})
         await response.prepare(request)
-        caught = _catch(opening, events, tally)
-        lines = _merge(caught) if form.merged else caught
+        rest = _merge(events, tally) if form.merged else events
+        event: Event | None = opening
         try:
-            async with aclosing(lines):
-                async for event in lines:
+            async with aclosing(rest):
+                while event is not None:
                     line = form.encode(event, opening)
                     if _is_taken_at_once(request.transport, line):
                         await response.write(line)
                     else:
                         async with asyncio.timeout(stall_s):
                             await response.write(line)
+                    try:
+                        if (event := await anext(rest, None)) and not form.merged:
+                            _count(event, tally)
+                    except Exception as error:  # the status is sent already, so the middleware comes too late to tell
+                        event = _describe(error, tally)
         except TimeoutError:
             # A client that reads nothing would keep the model at work for ever.
             raise ConnectionResetError(f"A client read nothing for {stall_s:g} seconds") from None
@@ -82,48 +87,48 @@ def _is_taken_at_once(transport: asyncio.Transport | None, line: bytes) -> bool:
     return transport is not None and transport.get_write_buffer_size() < LITTLE and len(line) < LITTLE
 
 
-async def _catch(opening: Sources, events: AsyncIterator[Event], tally: Tally) -> AsyncGenerator[Event]:
-    yield opening
-    try:
-        async for event in events:
-            if isinstance(event, Token):
-                tally.token()
-            elif isinstance(event, Done):
-                tally.outcome, tally.model = "complete", event.model
-            yield event
-    except AcervoError as error:
-        tally.outcome = "failed"
+def _count(event: Event, tally: Tally) -> None:
+    if isinstance(event, Token):
+        tally.token()
+    elif isinstance(event, Done):
+        tally.outcome, tally.model = "complete", event.model
+
+
+def _describe(error: Exception, tally: Tally) -> Failed:
+    tally.outcome = "failed"
+    if isinstance(error, AcervoError):
         log.warning("An answer broke off: %s", error)
-        yield Failed(str(error), error.kind)
-    except Exception:  # the status is sent already, so the middleware comes too late to tell
-        tally.outcome = "failed"
-        log.exception("An answer broke off")
-        yield Failed(UNFORESEEN)
+        return Failed(str(error), error.kind)
+    log.error("An answer broke off", exc_info=error)
+    return Failed(UNFORESEEN)
 
 
-async def _merge(events: AsyncGenerator[Event], pause_s: float = MERGE_S) -> AsyncGenerator[Event]:
-    """The same events, at least `pause_s` apart, the tokens that arrive meanwhile as one."""
+async def _merge(events: AsyncGenerator[Event], tally: Tally, pause_s: float = MERGE_S) -> AsyncGenerator[Event]:
+    """The same events, counted, at least `pause_s` after each other and what came before, the tokens that arrive
+    meanwhile as one. Raises what they raise, after those that came before it."""
     arrived: asyncio.Queue[Event | None] = asyncio.Queue()
 
     async def collect() -> None:
-        async with aclosing(events):
-            async for event in events:
-                arrived.put_nowait(event)
-        arrived.put_nowait(None)
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    _count(event, tally)
+                    arrived.put_nowait(event)
+        finally:
+            arrived.put_nowait(None)
 
     collecting = asyncio.create_task(collect())
     try:
-        wait_s = 0.0
         while True:
             batch = [await arrived.get()]
             while not arrived.empty():
                 batch.append(arrived.get_nowait())
             for event in _join_tokens(batch):
                 if event is None:
+                    await collecting
                     return
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(pause_s)
                 yield event
-                wait_s = pause_s
     finally:
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
