@@ -62,8 +62,8 @@ export function createLog(page) {
     const before = hidden;
     const first = Math.max(0, before - SHOWN);
     await page.conversation.recall(page.store.turns.value.slice(first, before));
-    // Something else was asked or opened meanwhile.
-    if (hidden !== before) return;
+    // Something else was asked or opened meanwhile, or the page drawn anew.
+    if (hidden !== before || !scroller.isConnected) return;
     hidden = first;
     follow.holdStill(() => place(page.store.turns.value, true));
     if (earlier.hidden) scroller.focus({ preventScroll: true });
