@@ -69,6 +69,7 @@ async def stream_events(
                             _count(event, tally)
                     except Exception as error:  # the status is sent already, so the middleware comes too late to tell
                         event = _describe(error, tally)
+                        await asyncio.sleep(MERGE_S if form.merged else 0)
         except TimeoutError:
             # A client that reads nothing would keep the model at work for ever.
             raise ConnectionResetError(f"A client read nothing for {stall_s:g} seconds") from None

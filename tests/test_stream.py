@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -146,7 +147,9 @@ async def test_a_slow_model_is_not_held_back_when_merged() -> None:
 async def test_a_failure_is_the_last_line(merged: bool) -> None:
     error = ModelError("The model broke off. Ask again.")
     async with streaming(lambda: break_off(error, 3), merged) as (server, client):
-        *lines, (_, last) = await read_lines(server, client)
+        *lines, (at, last) = await read_lines(server, client)
+    times = [*(moment for moment, _ in lines), at]
+    assert not merged or all(after - before > 0.9 * MERGE_S for before, after in pairwise(times))
     assert last == {"error": "The model broke off. Ask again.", "kind": "model"}
     assert words_of(lines) == "w1 w2 " and not any(line["done"] for _, line in lines)
 

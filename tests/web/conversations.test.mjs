@@ -232,8 +232,8 @@ test("answers that nobody looks at lie in the history, and are never written ove
   conversation.rest([second]);
   assert.equal(first.answer.value, AWAY);
   assert.notEqual(second.answer.value, AWAY);
-  conversation.save(first);
-  await new Promise(setImmediate);
+  await conversation.save(first);
+  await settled();
   assert.equal((await history.openTurn("c1", "t1")).answer.text, "At noon [1].");
   await conversation.recall([first]);
   assert.deepEqual(first.answer.value, before);
@@ -252,20 +252,110 @@ test("what the history has not, or not as it is, stays at hand", async () => {
   history.save = async () => {
     throw new Error("the disk is full");
   };
-  conversation.save(first);
-  await new Promise(setImmediate);
+  await conversation.save(first);
+  await settled();
   conversation.rest([]);
   assert.equal(first.answer.value.text, "At noon [1].", "it could not be kept");
   assert.equal(store.message.value, "history.unkept");
   history.save = save;
-  conversation.save(first);
-  await new Promise(setImmediate);
+  await conversation.save(first);
+  await settled();
   conversation.rest([]);
   assert.equal(first.answer.value, AWAY);
   await history.remove(["c1"]);
   await conversation.recall([first]);
   assert.equal(first.answer.value, AWAY);
   assert.equal(store.message.value, "history.missing");
+});
+
+const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+/** A conversation that is shown and of which `t1` is put away. */
+async function makeAway() {
+  const made = makeLibrary();
+  await made.library.bring(writeJson([makeConversation()]));
+  await made.conversation.open("c1");
+  const [first, second] = made.store.turns.value;
+  made.conversation.rest([second]);
+  assert.equal(first.answer.value, AWAY);
+  return { ...made, first, second };
+}
+
+test("what was removed elsewhere and came back is not written over with less", async () => {
+  const { history, conversation, second } = await makeAway();
+  const whole = await history.open("c1");
+  await history.remove(["c1"]);
+  await conversation.merge("c1");
+  await history.put([whole]);
+  await conversation.save(second);
+  await settled();
+  const kept = (await history.open("c1")).turns;
+  assert.deepEqual(
+    kept.map(({ answer }) => [answer.phase, answer.text]),
+    whole.turns.map(({ answer }) => [answer.phase, answer.text]),
+  );
+});
+
+test("what was removed elsewhere stays at hand until it is written again", async () => {
+  const { store, history, conversation, second } = await makeAway();
+  await history.remove(["c1"]);
+  await conversation.merge("c1");
+  const { save } = history;
+  history.save = async () => {
+    throw new Error("the disk is full");
+  };
+  second.feedback.value = { id: "f", rating: "up", note: "" };
+  await conversation.save(second);
+  await settled();
+  conversation.rest([]);
+  assert.equal(second.answer.value.phase, "stopped");
+  history.save = save;
+  await conversation.save(second);
+  await settled();
+  assert.deepEqual(
+    (await history.open("c1")).turns.map(({ id, answer }) => [id, answer.phase]),
+    [
+      ["t1", "interrupted"],
+      ["t2", "stopped"],
+      ["t3", "interrupted"],
+    ],
+    "the question of what is nowhere any more stays",
+  );
+  assert.equal(store.turns.value.length, 2);
+});
+
+test("what another tab wrote with less stays at hand as it is here", async () => {
+  const { history, conversation, first, second } = await makeAway();
+  const whole = await history.open("c1");
+  await conversation.recall([first]);
+  await history.remove(["c1"]);
+  const [one] = whole.turns;
+  await history.put([{ ...whole, turns: [{ ...one, answer: { ...one.answer, phase: "interrupted", text: "" } }] }]);
+  await conversation.merge("c1");
+  conversation.rest([]);
+  assert.deepEqual([first.answer.value.text, second.answer.value.phase], ["At noon [1].", "stopped"]);
+});
+
+test("a rating that comes late is kept with the answer that was put away meanwhile", async () => {
+  const { history, conversation, first } = await makeAway();
+  first.feedback.value = { id: "f", rating: "down", note: "wrong" };
+  await conversation.save(first);
+  await settled();
+  const { answer, feedback } = await history.openTurn("c1", "t1");
+  assert.deepEqual([answer.text, feedback.rating, first.feedback.value.note], ["At noon [1].", "down", "wrong"]);
+});
+
+test("a history that cannot be read is told apart from one that lacks it", async () => {
+  const { store, history, conversation, first } = await makeAway();
+  const { openTurn } = history;
+  history.openTurn = async () => {
+    throw new DOMException("closing", "InvalidStateError");
+  };
+  await conversation.recall([first]);
+  assert.deepEqual([first.answer.value, store.message.value], [AWAY, "history.unread"]);
+  history.openTurn = openTurn;
+  await conversation.recall([first]);
+  assert.equal(first.answer.value.text, "At noon [1].");
 });
 
 test("answers are spoken by sentences, without marks, code or citations", () => {

@@ -13,10 +13,11 @@ const HISTORY_CHARS = 12_000;
  * @param {(model: string) => Promise<boolean>} permit whether anything may be sent to this model
  */
 export async function answerTurn(turn, earlier, signal, permit = async () => true) {
+  const history = makeHistory(earlier);
   try {
     if (!(await permit(turn.options.model))) throw new AnswerError("unsent");
     signal.throwIfAborted();
-    for await (const event of askQuestion(toRequest(turn, makeHistory(earlier)), signal)) {
+    for await (const event of askQuestion(toRequest(turn, history), signal)) {
       turn.answer.value = applyEvent(turn.answer.value, event);
     }
   } catch (error) {

@@ -37,7 +37,13 @@ export function createConversation(store, services) {
     if (removed || row.created === 0) return;
     conversation.lost = false;
     const written = lost ? all : turns.filter((turn) => turn.answer.value !== AWAY);
-    void keep(store, services.history, shelf, row, written);
+    void keep(store, services.history, shelf, row, written).then((kept) => {
+      if (!kept) conversation.lost ||= lost;
+    });
+  }
+  async function recall(conversation, turns) {
+    const problem = await shelf.bringBack(conversation.id, turns);
+    if (problem) store.message.value = problem;
   }
 
   /** Ask `question` below `parent`, beside what was asked there before. */
@@ -62,7 +68,7 @@ export function createConversation(store, services) {
     saver.now();
     try {
       const earlier = findPath(conversation.turns, turn);
-      await shelf.bringBack(conversation.id, earlier.slice(-HISTORY_TURNS));
+      await recall(conversation, earlier.slice(-HISTORY_TURNS));
       await answerTurn(turn, earlier, conversation.controller.signal, services.permit);
     } finally {
       endSaving();
@@ -94,17 +100,23 @@ export function createConversation(store, services) {
     /** The versions of `turn`, oldest first. */
     versions: (turn) => findSiblings(shown.turns, turn),
     /** Show the branch of this version. */
-    choose(turn) {
-      shown.chosen = { ...shown.chosen, [turn.parent]: turn.id };
-      save(shown);
-      publish(shown);
+    async choose(turn) {
+      const home = shown;
+      home.chosen = { ...home.chosen, [turn.parent]: turn.id };
+      save(home);
+      const branch = findBranch(home.turns, home.chosen);
+      await recall(home, branch.slice(branch.indexOf(turn)));
+      publish(home);
     },
     /** Keep what changed about `turn`, also when another conversation is shown by now. */
-    save: (turn) => save(homes.get(turn), [turn]),
-    /** Have the answers of these turns at hand, which may have been let go. */
-    async recall(turns) {
-      if (!(await shelf.bringBack(shown.id, turns))) store.message.value = "history.missing";
+    async save(turn) {
+      const feedback = turn.feedback.value;
+      await recall(homes.get(turn), [turn]);
+      turn.feedback.value = feedback;
+      save(homes.get(turn), [turn]);
     },
+    /** Have the answers of these turns at hand, which may have been let go. */
+    recall: (turns) => recall(shown, turns),
     /** Of the conversation that is shown, only these turns are looked at. */
     rest(turns) {
       // What another tab removed is nowhere else any more.
@@ -142,6 +154,7 @@ export function createConversation(store, services) {
       if (id !== shown.id) return;
       // Removed by that tab: what is shown here is written whole, should it go on.
       shown.lost = !found;
+      forgetOthers(shelf, shown.turns, found?.turns ?? []);
       if (!found) return;
       shown.title = found.title;
       mergeTurns(shelf, shown, found.turns);
@@ -192,6 +205,12 @@ function mergeTurns(shelf, conversation, rows) {
   }
 }
 
+/** What is in `rows` no longer, or otherwise, is at hand alone. */
+function forgetOthers(shelf, turns, rows) {
+  const texts = new Map(rows.map(({ id, answer }) => [id, answer.text]));
+  for (const turn of turns) if (texts.get(turn.id) !== turn.answer.value.text) shelf.forget(turn);
+}
+
 function listConversation(conversations, row) {
   const list = conversations.value ?? [];
   const known = list.find(({ id }) => id === row.id);
@@ -200,14 +219,20 @@ function listConversation(conversations, row) {
   conversations.value = [...list.filter((entry) => entry !== known), row].sort((a, b) => b.updated - a.updated);
 }
 
+/** Resolves to whether the history has it. */
 async function keep(store, history, shelf, row, turns) {
   listConversation(store.conversations, row);
-  const rows = turns.map(freezeTurn);
+  // What was removed, and may be there again, is not written over with less.
+  const away = turns.some((turn) => turn.answer.value === AWAY) ? await shelf.bringBack(row.id, turns) : "";
+  const written = away === "history.unread" ? turns.filter((turn) => turn.answer.value !== AWAY) : turns;
+  const rows = written.map(freezeTurn);
   try {
     await history.save(row, rows);
-    turns.forEach((turn, index) => shelf.note(turn, rows[index]));
+    written.forEach((turn, index) => shelf.note(turn, rows[index]));
+    return true;
   } catch {
     store.message.value = "history.unkept";
+    return false;
   }
 }
 

@@ -15,6 +15,8 @@ export function createShelf(history) {
     note(turn, { answer, feedback }) {
       known.set(turn, { answer, feedback });
     },
+    /** The history may have this no longer, or otherwise. */
+    forget: (turn) => known.delete(turn),
     /** Rows of the history as turns. */
     thaw(rows) {
       return rows.map((row) => {
@@ -30,10 +32,11 @@ export function createShelf(history) {
       known.delete(turn);
       turn.answer.value = AWAY;
     },
-    /** Have the answers of these turns at hand again. Resolves to whether the history had all of them. */
+    /** Have the answers of these turns at hand again. Resolves to the key of what to say about it, or "". */
     async bringBack(conversation, turns) {
       const wanted = turns.filter((turn) => turn.answer.value === AWAY);
       const rows = await Promise.all(wanted.map(({ id }) => history.openTurn(conversation, id).catch(() => null)));
+      if (rows.includes(null)) return "history.unread";
       rows.forEach((row, index) => {
         if (!row || wanted[index].answer.value !== AWAY) return;
         const [{ answer, feedback }] = shelf.thaw([row]);
@@ -41,7 +44,7 @@ export function createShelf(history) {
         wanted[index].feedback.value = feedback.value;
         wanted[index].answer.value = answer.value;
       });
-      return rows.every(Boolean);
+      return rows.every(Boolean) ? "" : "history.missing";
     },
   };
   return shelf;

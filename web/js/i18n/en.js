@@ -167,6 +167,7 @@ export default {
   "history.badFile": "The file is not an export of Acervo’s conversations ({detail}). Nothing was imported.",
   "history.tooLarge": "too large",
   "history.missing": "This conversation is not in this browser.",
+  "history.unread": "The browser does not give back an earlier answer. Reload the page.",
   "history.unkept": "This browser does not keep conversations here: they last until the page is closed.",
 
   "log.label": "Conversation",

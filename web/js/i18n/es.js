@@ -168,6 +168,7 @@ export default {
   "history.badFile": "El archivo no es una exportación de conversaciones de Acervo ({detail}). No se importó nada.",
   "history.tooLarge": "demasiado grande",
   "history.missing": "Esta conversación no está en este navegador.",
+  "history.unread": "El navegador no devuelve una respuesta anterior. Vuelve a cargar la página.",
   "history.unkept": "Este navegador no guarda aquí las conversaciones: duran hasta que se cierre la página.",
 
   "log.label": "Conversación",

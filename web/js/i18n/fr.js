@@ -171,6 +171,7 @@ export default {
   "history.badFile": "Le fichier n’est pas un export de conversations d’Acervo ({detail}). Rien n’a été importé.",
   "history.tooLarge": "trop gros",
   "history.missing": "Cette conversation n’est pas dans ce navigateur.",
+  "history.unread": "Le navigateur ne rend pas une réponse précédente. Rechargez la page.",
   "history.unkept":
     "Ce navigateur ne conserve pas les conversations ici : elles durent jusqu’à la fermeture de la page.",
 

@@ -168,6 +168,7 @@ export default {
   "history.badFile": "O arquivo não é uma exportação de conversas do Acervo ({detail}). Nada foi importado.",
   "history.tooLarge": "grande demais",
   "history.missing": "Esta conversa não está neste navegador.",
+  "history.unread": "O navegador não devolve uma resposta anterior. Recarregue a página.",
   "history.unkept": "Este navegador não guarda as conversas aqui: elas duram até a página ser fechada.",
 
   "log.label": "Conversa",

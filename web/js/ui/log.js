@@ -39,13 +39,18 @@ export function createLog(page) {
     const last = turns.at(-1);
     const begun = last?.answer.value.phase === "waiting" && !shown.has(last.id);
     // Another version of a question is read from where it stands; everything else from its end.
-    const toEnd = conversation !== page.store.conversation.value || begun;
+    const moved = conversation !== page.store.conversation.value;
+    const toEnd = moved || begun;
     conversation = page.store.conversation.value;
-    hidden = toEnd ? Math.max(0, turns.length - SHOWN) : Math.min(hidden, Math.max(0, turns.length - 1));
+    const first = Math.max(0, turns.length - SHOWN);
+    const stays = !moved && turns.slice(hidden, first).some(isEdited);
+    hidden = toEnd && !stays ? first : Math.min(hidden, Math.max(0, turns.length - 1));
     place(turns, toEnd);
     if (toEnd) follow.resume();
     empty = switchEmpty(empty, turns.length === 0, page, list);
   }
+  /** Whether something is being written in the article of a turn. */
+  const isEdited = ({ id }) => Boolean(shown.get(id)?.element.querySelector("form"));
   /** `upwards`: from the last one on, with what is in view held still. */
   function place(all, upwards) {
     const turns = all.slice(hidden);
@@ -60,10 +65,11 @@ export function createLog(page) {
   }
   async function showEarlier() {
     const before = hidden;
+    const home = conversation;
     const first = Math.max(0, before - SHOWN);
     await page.conversation.recall(page.store.turns.value.slice(first, before));
     // Something else was asked or opened meanwhile, or the page drawn anew.
-    if (hidden !== before || !scroller.isConnected) return;
+    if (hidden !== before || conversation !== home || !scroller.isConnected) return;
     hidden = first;
     follow.holdStill(() => place(page.store.turns.value, true));
     if (earlier.hidden) scroller.focus({ preventScroll: true });
