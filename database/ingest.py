@@ -67,8 +67,9 @@ class Ingester:
         await self.make_text(document, progress)
         draft, contents = await self._outline(document, original, progress)
         if document.state not in ("layout", "ready"):
-            await progress.published(await self.publish(self._staged(draft, "layout"), contents))
-        ready = await self.publish(*await self._complete(draft, contents, progress))
+            staged = self._staged(draft, "layout")
+            await progress.published(await self.publish(staged, contents, named=True))
+        ready = await self.publish(*await self._complete(draft, contents, progress), named=True)
         await progress.published(ready)
         return ready
 
@@ -81,15 +82,16 @@ class Ingester:
         if reading is not None:
             await self._publish_text(document, name_reading(reading, document, original), progress)
 
-    async def publish(self, document: Document, contents: Contents) -> Document:
-        """Publish under the names that the document has by now, to which those of `document` are added.
-        Cancelling waits for the end."""
-        return await unbroken(self._publish(document, contents))
+    async def publish(self, document: Document, contents: Contents, named: bool = False) -> Document:
+        """Publish under the names that the document has by now, to which those of `document` are added, unless it was
+        `named` before: what was taken from it since then stays away. Cancelling waits for the end."""
+        return await unbroken(self._publish(document, contents, named))
 
-    async def _publish(self, document: Document, contents: Contents) -> Document:
+    async def _publish(self, document: Document, contents: Contents, named: bool) -> Document:
         known = await self._store.get_document(document.id)
         if known is not None:
-            document = replace(document, names=join_names(known.names, document.names))
+            names = known.names if named else join_names(known.names, document.names)
+            document = replace(document, names=names)
         await self.originals.put(document.id)
         await self._store.publish(document, contents)
         if erasure := await self._store.get_record(ERASURE, document.id):  # somebody deleted it meanwhile
@@ -147,7 +149,7 @@ class Ingester:
         draft, contents = await self.builder.outline(document, reading)
         if contents.windows:
             draft = self._staged(replace(draft, state="text"), "text")
-            await progress.published(await self.publish(draft, contents))
+            await progress.published(await self.publish(draft, contents, named=True))
 
     async def _outline(self, document: Document, original: Path, progress: Progress) -> tuple[Document, Contents]:
         reading = await self.reader.read(original, document.id, progress.pages)

@@ -137,7 +137,7 @@ async def test_a_job_that_is_cancelled_takes_its_collection_alone(served: Served
     (second,) = (await put(served.client, "", "b.pdf", long))[1]["jobs"]
     assert first["id"] != second["id"] and first["document"] == second["document"]
     status, cancelled = await get_json(served.client, f"/jobs/{first['id']}", "DELETE")
-    assert (status, cancelled["state"]) == (200, "cancelled")
+    assert (status, cancelled["state"]) == (200, "cancelled"), cancelled
     assert (await finish(served.client, second))["state"] == "done"
     assert await list_collections(served.client) == {"": 1}
     status, again = await get_json(served.client, f"/jobs/{first['id']}/retry", "POST")
