@@ -31,14 +31,11 @@ def encode_line(data: dict[str, Any]) -> bytes:
 
 def ollama_line(event: Event, opening: Sources) -> bytes:
     """The line of `event` for `POST /`, in an answer that began with `opening`."""
-    # Nearly every event is this one.
-    if type(event) is Token and event.line is not None and not event.checks:
-        return event.line + b"\n"
     model = opening.model
     match event:
         case Token(line=bytes() as line, checks=checks):
             # Nothing of the line is made anew; an object that has fields takes another one at its end.
-            return line.rstrip()[:-1] + b"," + encode_line(describe_checks(checks))[1:]
+            return line.rstrip()[:-1] + b"," + encode_line(describe_checks(checks))[1:] if checks else line + b"\n"
         case Token(text=text, checks=checks, model=other):
             return encode_line(make_part(other or model, text) | describe_checks(checks))
         case Sources():

@@ -69,7 +69,6 @@ async def stream_events(
                             _count(event, tally)
                     except Exception as error:  # the status is sent already, so the middleware comes too late to tell
                         event = _describe(error, tally)
-                        await asyncio.sleep(MERGE_S if form.merged else 0)
         except TimeoutError:
             # A client that reads nothing would keep the model at work for ever.
             raise ConnectionResetError(f"A client read nothing for {stall_s:g} seconds") from None
@@ -106,7 +105,7 @@ def _describe(error: Exception, tally: Tally) -> Failed:
 
 async def _merge(events: AsyncGenerator[Event], tally: Tally, pause_s: float = MERGE_S) -> AsyncGenerator[Event]:
     """The same events, counted, at least `pause_s` after each other and what came before, the tokens that arrive
-    meanwhile as one. Raises what they raise, after those that came before it."""
+    meanwhile as one. What they raise is the last event."""
     arrived: asyncio.Queue[Event | None] = asyncio.Queue()
 
     async def collect() -> None:
@@ -115,6 +114,8 @@ async def _merge(events: AsyncGenerator[Event], tally: Tally, pause_s: float = M
                 async for event in events:
                     _count(event, tally)
                     arrived.put_nowait(event)
+        except Exception as error:  # as in `stream_events`
+            arrived.put_nowait(_describe(error, tally))
         finally:
             arrived.put_nowait(None)
 
@@ -126,7 +127,6 @@ async def _merge(events: AsyncGenerator[Event], tally: Tally, pause_s: float = M
                 batch.append(arrived.get_nowait())
             for event in _join_tokens(batch):
                 if event is None:
-                    await collecting
                     return
                 await asyncio.sleep(pause_s)
                 yield event

@@ -129,6 +129,13 @@ async def test_names_given_meanwhile_stay(ingester: Ingester, store: SqliteStore
     assert (await ingester.make_by_stages(document, Progress())).names == (*document.names, other)
 
 
+async def test_names_taken_meanwhile_stay_away(ingester: Ingester, store: SqliteStore, tmp_path: Path) -> None:
+    document, other = await keep(ingester, tmp_path), Name("/pdf", "other.pdf")
+    await store.put_document(document)
+    known = replace(document, names=(*document.names, other))
+    assert (await ingester.make_by_stages(known, Progress())).names == document.names
+
+
 async def test_a_cancelled_publication_is_whole(ingester: Ingester, store: SqliteStore, tmp_path: Path) -> None:
     document = await keep(ingester, tmp_path)
     made, contents = await ingester.make(document)

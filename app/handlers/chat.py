@@ -1,7 +1,6 @@
 """`POST /` and `POST /gemini`: parse, choose the model, stream the answer."""
 
-from collections.abc import AsyncGenerator, Coroutine
-from typing import Any
+from collections.abc import AsyncGenerator
 
 from aiohttp import web
 
@@ -34,7 +33,7 @@ async def _answer(request: web.Request, route: Route, encode: Encode) -> web.Str
     question = make_question(asked, request.app[SETTINGS], get_principal(request))
     form = Form(encode, merged=is_cross_origin(request))
 
-    def respond(events: AsyncGenerator[Event], tally: Tally) -> Coroutine[Any, Any, web.StreamResponse]:
-        return stream_events(request, events, form, tally)
+    async def respond(events: AsyncGenerator[Event], tally: Tally) -> web.StreamResponse:
+        return await stream_events(request, events, form, tally)
 
     return await answer_question(request, question, respond, asked.model, route)

@@ -97,6 +97,23 @@ async def test_answers_that_were_put_away_are_as_they_were(
     assert {turn["answer"]["phase"] for turn in kept} == {"done"}
 
 
+async def test_what_is_being_written_in_an_earlier_turn_stays(
+    open_page: OpenPage, server: Server, ollama: FakeOllama
+) -> None:
+    page = await open_page(server.url)
+    articles = await open_long(page, 60)
+    await show_earlier(page, 10)
+    await expect(articles).to_have_count(60)
+    await articles.first.get_by_role("button", name="Edit the question").click()
+    field = articles.first.get_by_role("textbox", name="Edit the question")
+    await field.fill("Half a")
+    await answered(page, "What is a window?")
+    await expect(field).to_have_value("Half a")
+    await articles.first.get_by_role("button", name="Cancel").click()
+    await answered(page, "What is a page?")
+    await expect(articles).to_have_count(SHOWN)
+
+
 async def test_what_another_tab_removed_goes_on_with_what_is_shown(
     open_page: OpenPage, server: Server, ollama: FakeOllama
 ) -> None:

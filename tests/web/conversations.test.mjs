@@ -229,7 +229,7 @@ test("answers that nobody looks at lie in the history, and are never written ove
   await conversation.open("c1");
   const [first, second] = store.turns.value;
   const before = first.answer.value;
-  conversation.rest([second]);
+  conversation.putAwayAllBut([second]);
   assert.equal(first.answer.value, AWAY);
   assert.notEqual(second.answer.value, AWAY);
   await conversation.save(first);
@@ -246,7 +246,7 @@ test("what the history has not, or not as it is, stays at hand", async () => {
   await conversation.open("c1");
   const [first] = store.turns.value;
   first.feedback.value = { id: "f", rating: "up", note: "" };
-  conversation.rest([]);
+  conversation.putAwayAllBut([]);
   assert.equal(first.answer.value.text, "At noon [1].", "its rating is not kept yet");
   const { save } = history;
   history.save = async () => {
@@ -254,13 +254,13 @@ test("what the history has not, or not as it is, stays at hand", async () => {
   };
   await conversation.save(first);
   await settled();
-  conversation.rest([]);
+  conversation.putAwayAllBut([]);
   assert.equal(first.answer.value.text, "At noon [1].", "it could not be kept");
   assert.equal(store.message.value, "history.unkept");
   history.save = save;
   await conversation.save(first);
   await settled();
-  conversation.rest([]);
+  conversation.putAwayAllBut([]);
   assert.equal(first.answer.value, AWAY);
   await history.remove(["c1"]);
   await conversation.recall([first]);
@@ -276,7 +276,7 @@ async function makeAway() {
   await made.library.bring(writeJson([makeConversation()]));
   await made.conversation.open("c1");
   const [first, second] = made.store.turns.value;
-  made.conversation.rest([second]);
+  made.conversation.putAwayAllBut([second]);
   assert.equal(first.answer.value, AWAY);
   return { ...made, first, second };
 }
@@ -307,7 +307,7 @@ test("what was removed elsewhere stays at hand until it is written again", async
   second.feedback.value = { id: "f", rating: "up", note: "" };
   await conversation.save(second);
   await settled();
-  conversation.rest([]);
+  conversation.putAwayAllBut([]);
   assert.equal(second.answer.value.phase, "stopped");
   history.save = save;
   await conversation.save(second);
@@ -332,7 +332,7 @@ test("what another tab wrote with less stays at hand as it is here", async () =>
   const [one] = whole.turns;
   await history.put([{ ...whole, turns: [{ ...one, answer: { ...one.answer, phase: "interrupted", text: "" } }] }]);
   await conversation.merge("c1");
-  conversation.rest([]);
+  conversation.putAwayAllBut([]);
   assert.deepEqual([first.answer.value.text, second.answer.value.phase], ["At noon [1].", "stopped"]);
 });
 

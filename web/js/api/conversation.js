@@ -117,8 +117,8 @@ export function createConversation(store, services) {
     },
     /** Have the answers of these turns at hand, which may have been let go. */
     recall: (turns) => recall(shown, turns),
-    /** Of the conversation that is shown, only these turns are looked at. */
-    rest(turns) {
+    /** Of the conversation that is shown, only these turns are looked at: let go of the answers of the others. */
+    putAwayAllBut(turns) {
       // What another tab removed is nowhere else any more.
       if (shown.lost) return;
       const seen = new Set([...turns, store.shown.value?.turn]);
@@ -201,7 +201,10 @@ function mergeTurns(shelf, conversation, rows) {
   for (const row of rows.filter(({ answer }) => isOver(answer))) {
     const known = conversation.turns.find(({ id }) => id === row.id);
     if (!known) conversation.turns.push(...shelf.thaw([row]));
-    else if (known.answer.value.phase === "interrupted") known.answer.value = row.answer;
+    else if (known.answer.value.phase === "interrupted") {
+      known.answer.value = row.answer;
+      shelf.note(known, row);
+    }
   }
 }
 

@@ -39,7 +39,7 @@ export function createShelf(history) {
       if (rows.includes(null)) return "history.unread";
       rows.forEach((row, index) => {
         if (!row || wanted[index].answer.value !== AWAY) return;
-        const [{ answer, feedback }] = shelf.thaw([row]);
+        const { answer, feedback } = thawTurn(row);
         shelf.note(wanted[index], { answer: answer.value, feedback: feedback.value });
         wanted[index].feedback.value = feedback.value;
         wanted[index].answer.value = answer.value;

@@ -1,4 +1,4 @@
-/** The conversation: an article for each of its last turns, for earlier ones on demand, in a region that follows its end. */
+/** The conversation: an article for each of its last turns, for others on demand, in a region that follows its end. */
 
 import { t } from "../i18n/index.js";
 import { createAnswer } from "./answer.js";
@@ -6,8 +6,9 @@ import { h, iconButton } from "./dom.js";
 import { createEmpty } from "./empty.js";
 import { followEnd } from "./follow.js";
 
-/** Articles of a conversation that is opened or goes on; they, too, are a matter of memory. */
+/** Articles that a conversation begins with, and that each request for earlier ones adds: more take more memory. */
 const SHOWN = 50;
+/** Of these so many are drawn before anything else happens. */
 const AT_ONCE = 6;
 /** Of an idle moment this much has to be left to draw one more answer. */
 const SPARE_MS = 5;
@@ -61,7 +62,7 @@ export function createLog(page) {
     keepFocus(step, shown.get(added[0]?.id)?.element);
     earlier.hidden = hidden === 0;
     earlier.textContent = t("log.earlier", { n: Math.min(hidden, SHOWN) });
-    page.conversation.rest(turns);
+    page.conversation.putAwayAllBut(turns);
   }
   async function showEarlier() {
     const before = hidden;
