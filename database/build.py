@@ -73,7 +73,7 @@ class Builder:
         chunker = await asyncio.to_thread(chunking.Chunker, self._embedder.count_tokens)
         chunks = await asyncio.to_thread(chunker.chunk_pages, document.id, reading.pages)
         windows = await asyncio.to_thread(chunking.make_windows, chunker, chunks, reading.title, language)
-        page_terms = await asyncio.to_thread(make_page_terms, reading.pages, language)
+        page_terms = await asyncio.to_thread(make_page_terms, reading.pages, reading.title, language)
         contents = Contents(reading.pages, chunks, windows, None, page_terms)
         document = replace(
             document,

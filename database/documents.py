@@ -287,12 +287,16 @@ class SearchQuery:
     limit: int = 200
     generation: int = 0
     """The generation that was analysed for; 0 for whichever answers."""
+    pairs: tuple[str, ...] = ()
+    """Neighbouring words as one term, for which whole pages are searched beside `words`."""
     heavy: frozenset[str] = frozenset()
     """Words and grams that so many windows have that finding them all takes too long."""
 
     def terms_of(self, view: str) -> tuple[str, ...]:
         """What a view of `Candidates` is asked for, vectors apart. Heavy terms stay where nothing else is left."""
-        terms = self.words if view in ("words", "page_words") else self.grams
+        if view == "page_words":
+            return self.words + self.pairs
+        terms = self.words if view == "words" else self.grams
         light = tuple(term for term in terms if term not in self.heavy) if view in ("words", "grams") else terms
         return light or terms
 

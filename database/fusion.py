@@ -13,9 +13,9 @@ from database.documents import Candidates
 WEIGHTS: Mapping[str, float] = {
     "words": 0.25,
     "grams": 0.75,
-    "vector": 1.0,
+    "vector": 1.25,
     "page_words": 0.75,
-    "page_grams": 0.75,
+    "page_grams": 0.5,
     "heads": 0.5,
     "title": 1.5,
 }
@@ -23,10 +23,10 @@ WEIGHTS: Mapping[str, float] = {
 round values in the middle of a flat region, none fitted to one set."""
 WINDOW_VIEWS = ("words", "grams", "vector")
 PAGE_VIEWS = ("page_words", "page_grams", "heads")
-FLOOR = 0.75
+FLOOR = 0.5
 """Share of a view's weakest candidate that is taken off, so that what it just did not find is a small step
 below, not a fall: with long lists the weakest are nearly as good as the best otherwise."""
-FOREIGN = 0.6
+FOREIGN = 0.5
 """Share of the vectors' weight that is left for a question in a language that the embedder was not made for.
 Its list is full of the nearest of everything, so its weakest counts as nothing at all."""
 

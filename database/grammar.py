@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
-from database.analysis import fold
+from database.analysis import fold, words
 
 
 @dataclass(frozen=True)
@@ -119,3 +119,9 @@ FR = Grammar(
 )
 GRAMMARS: Mapping[str, Grammar] = {"pt": PT, "en": EN, "es": ES, "fr": FR}
 """By ISO 639-1."""
+
+
+@cache
+def small_stems(language: str) -> frozenset[str]:
+    """The small words of `language` as `analysis.words` gives them; none for one that has no grammar here."""
+    return frozenset(words(" ".join(GRAMMARS[language].small), language)) if language in GRAMMARS else frozenset()

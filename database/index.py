@@ -9,8 +9,9 @@ from database.embedders import Embedder
 from database.errors import IndexMismatch
 from database.stores import Generation, Store
 
-SCHEMA = 2
-"""Changes when the stores' layout changes, or what they hold of a page. 2: pages are found as a whole."""
+SCHEMA = 3
+"""Changes when the stores' layout changes, or what they hold of a page. 2: pages are found as a whole.
+3: by their document's title and by pairs of words, too."""
 HEAVY_WINDOWS = 20_000
 """Windows are not searched for terms that more of them have: at 400,000 windows those are terms of every
 twentieth. Whole pages, which are few, still are; docs/retrieval.md says what it costs."""

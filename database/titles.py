@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 from database.analysis import fold, stem
 from database.documents import Document
+from database.grammar import GRAMMARS, small_stems
 
 SHORT = 2
 """Parts of a word that are shorter tell nothing."""
@@ -28,11 +29,13 @@ def match_titles(
 ) -> dict[str, float]:
     """For each document that `question` names, by id, how well: 0 to 1.
 
-    Words count by how few of `documents` have them in a name or title; `common` ones do not count. A
-    name counts by the share of it that is in the question, squared, so that a chance word of a long
-    one counts for little, and by how telling the words are next to those of the best document.
+    Words count by how few of `documents` have them in a name or title. Those that are `common` in the index do
+    not count unless they have a content of their own: windows carry their document's title, so that the
+    name of a document that is large, or one of few, is common, too. A name counts by the share of it that
+    is in the question, squared, so that a chance word of a long one counts for little, and by how telling
+    the words are next to those of the best document.
     """
-    asked = _question_terms(question, language) - set(common)
+    asked = _question_terms(question, language) - _tell_nothing(common, language)
     labels = {document.id: [*_labels(document)] for document in documents}
     held = Counter(term for own in labels.values() for term in frozenset[str]().union(*own))
     weights = {term: _rarity(len(labels), count) for term, count in held.items()}
@@ -40,6 +43,11 @@ def match_titles(
     most = max([_rarity(len(labels), 1), *(_weigh(asked & label, weights) for own in labels.values() for label in own)])
     scores = {i: max((_score(asked, label, weights, most) for label in own), default=0.0) for i, own in labels.items()}
     return {document_id: score for document_id, score in scores.items() if score > 0}
+
+
+def _tell_nothing(common: Collection[str], language: str) -> frozenset[str]:
+    """Of the common words those without a content; all of them in a language whose small words are not known."""
+    return small_stems(language).intersection(common) if language in GRAMMARS else frozenset(common)
 
 
 def _score(asked: Collection[str], label: frozenset[str], weights: Mapping[str, float], most: float) -> float:

@@ -52,7 +52,7 @@ def make_document(number: int) -> tuple[Document, Contents]:
         document_id, f"report {number}", (Name("pdf", f"{number}.pdf"),), 1, "xx", PAGES, state="ready", version="v1"
     )
     document = replace(document, window_count=len(windows), chunk_count=len(chunks))
-    return document, Contents(pages, chunks, windows, vectors, make_page_terms(pages, ""))
+    return document, Contents(pages, chunks, windows, vectors, make_page_terms(pages, "", ""))
 
 
 def make_queries(corpus: list[tuple[Document, Contents]]) -> Iterator[SearchQuery]:

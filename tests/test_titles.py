@@ -1,5 +1,7 @@
 """Questions that name a document find it by its names and title."""
 
+from dataclasses import replace
+
 import pytest
 
 from database.documents import Document, Name
@@ -52,8 +54,16 @@ def test_a_title_helps_where_the_name_says_nothing_and_the_other_way_round() -> 
     assert scores["scan0001"] > 0.5 and scores["lighthouse"] > 0
 
 
-def test_common_words_and_hidden_names_do_not_count() -> None:
-    assert match_titles("lighthouse", "en", [make("lighthouse"), *REPORTS], ("lighthous",)) == {}
+def test_a_document_is_known_by_its_name_though_many_windows_carry_it() -> None:
+    few = [make("3M_2018_10K"), make("BANK_OF_AMERICA_2018_10K")]
+    common = ("3m", "2018", "10k", "bank", "america", "of", "the")
+    scores = match_titles("What is the capital expenditure of 3M?", "en", few, common)
+    assert list(scores) == ["3M_2018_10K"], "the small word tells nothing, the name all"
+    german = [replace(document, language="de") for document in few]
+    assert match_titles("Wie hoch sind die Ausgaben von 3M?", "de", german, common) == {}, "no small words known"
+
+
+def test_hidden_names_do_not_count() -> None:
     assert match_titles("boeing", "en", [make("BOEING_2022", excluded=True), make("other")], ()) == {}
 
 

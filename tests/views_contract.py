@@ -63,6 +63,15 @@ class ViewsContract:
         await publish(store, (document, contents), with_pages(make_document("b", ["cinco"] * 9)))
         assert pages((await store.search(ask("gato"))).page_words) == [(document.id, 2), (document.id, 1)]
 
+    async def test_neighbouring_words_are_looked_for_in_pages_alone(self, store: Store) -> None:
+        document, contents = with_pages(make_document("a", ["gato preto gato_preto", "preto gato", "gato preto"]))
+        away, elsewhere = with_pages(make_document("b", ["preto gato preto_gato", "gato", "preto"]))
+        await publish(store, (document, contents), (away, elsewhere))
+        found = await store.search(replace(ask("gato", "preto"), pairs=("preto_gato",)))
+        assert pages(found.page_words) == [(away.id, 1), (document.id, 1)]
+        found = await store.search(replace(ask("pato"), pairs=("gato_preto",)))
+        assert pages(found.page_words) == [(document.id, 1)] and found.words == []
+
     async def test_heavy_terms_are_left_to_the_views_of_pages(self, store: Store) -> None:
         document, contents = with_pages(make_document("a", ["gato", "preto", "dorme"]))
         await publish(store, (document, contents))

@@ -14,7 +14,7 @@ from database.documents import Chunk, Contents, Document, Name, Page, PageTerms,
 from database.embedders.minilm import MiniLMEmbedder
 from database.fusion import fuse
 from database.index import describe_index, make_record
-from database.page_terms import HEAD_CHARS
+from database.page_terms import HEAD_CHARS, pair
 from database.retrieval import CANDIDATES, Retriever
 from database.stores.sqlite import SqliteStore
 from tests.bench.rows import Row, percentile
@@ -71,7 +71,8 @@ def make_document(text: Text, number: int, windows: int, dimension: int) -> tupl
             made.append(Window(f"w{number}-{n}", f"c{number}-{n}", document_id, page, "", row, row, some))
             chunks.append(Chunk(f"c{number}-{n}", document_id, page, n, "", row, 0, 0))
         whole = " ".join(rows)
-        terms.append(PageTerms(page, whole, " ".join(row_grams), " ".join(grams(whole[:HEAD_CHARS]))))
+        paired = " ".join([whole, *pair(whole.split(), "")])
+        terms.append(PageTerms(page, paired, " ".join(row_grams), " ".join(grams(whole[:HEAD_CHARS]))))
     pages = [Page(term.page, "", "text") for term in terms]
     document = Document(
         document_id, f"report {number}", (Name("/", f"report-{number}.pdf"),), 1, state="ready", version="1"
@@ -146,7 +147,8 @@ async def _measure_pruning(store: SqliteStore, embedder: MiniLMEmbedder, questio
             (whole, (frozenset(), frozenset()), ()),
         ):
             terms = query_terms(question.split(), words), query_terms(grams(question), some)
-            query = SearchQuery(vector, *terms, limit=CANDIDATES, heavy=frozenset(heavy))
+            pairs = query_terms(pair(question.split(), ""), frozenset())
+            query = SearchQuery(vector, *terms, limit=CANDIDATES, pairs=pairs, heavy=frozenset(heavy))
             with times.measuring():
                 found = await store.search(query)
             best.append({chunk_id for chunk_id, _, _ in fuse(found)[:TOP]})
