@@ -30,7 +30,7 @@ COMMON_SHARE = 0.10
 """Terms in more than this share of the windows are dropped from questions: they cost most of the
 time of a search and decide little of it."""
 QUERY_TERMS = 256
-"""Terms of a question that a view is asked for; no one of 1,700 real questions has more than 169. The
+"""Terms of a kind (words, pairs, 4-grams) that a question has; no one of 1,700 real questions has more than 169. The
 cost of a search grows faster than their number: on 50,000 windows 3,000 take 15 s, 256 take 1 s."""
 
 _STEMMING = threading.Lock()
@@ -76,14 +76,19 @@ def stem(word: str, language: str) -> str:
         return str(_stemmer(language).stemWord(word))
 
 
+def split_words(text: str) -> list[str]:
+    """Folded words in order, with repetitions."""
+    return _WORD.findall(fold(text))
+
+
 def words(text: str, language: str) -> list[str]:
     """Folded, stemmed words in order, with repetitions. An unknown language is not stemmed."""
-    return [stem(word, language) for word in _WORD.findall(fold(text))]
+    return [stem(word, language) for word in split_words(text)]
 
 
 def grams(text: str) -> list[str]:
     """Character 4-grams of the folded words in order; a word begins and ends with an underscore."""
-    return [gram for word in _WORD.findall(fold(text)) for gram in _word_grams(word)]
+    return [gram for word in split_words(text) for gram in _word_grams(word)]
 
 
 @lru_cache(maxsize=100_000)

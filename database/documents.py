@@ -224,7 +224,8 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class PageTerms:
-    """A page as a whole, as searches see it: terms joined by spaces. `head` are 4-grams of its beginning."""
+    """A page as a whole, as searches see it: terms joined by spaces. `words` and `grams` have its document's
+    title, `words` also pairs of neighbours (`page_terms.py`); `head` are 4-grams of its beginning."""
 
     page: int
     words: str
@@ -276,8 +277,8 @@ class SearchQuery:
     """What a store is asked, already embedded and analysed.
 
     `words` and `grams` are distinct terms without the index's common ones; windows and whole pages
-    are searched for them, windows without those that are `heavy`. A view whose input is empty (or a
-    `vector` that is None) is not searched. At most `limit` windows or pages a view.
+    are searched for them, windows without those that are `heavy`, and pages also for `pairs`.
+    A view whose input is empty (or a `vector` that is None) is not searched. At most `limit` windows or pages a view.
     """
 
     vector: Vector | None

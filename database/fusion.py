@@ -20,7 +20,7 @@ WEIGHTS: Mapping[str, float] = {
     "title": 1.5,
 }
 """Weight of each view in a passage's score. Chosen on seven question sets at once, in pt, en and fr:
-round values in a flat region, none fitted to one set."""
+round values in a flat region, those of equals that reach what each set was wanted to reach."""
 WINDOW_VIEWS = ("words", "grams", "vector")
 PAGE_VIEWS = ("page_words", "page_grams", "heads")
 FLOOR = 0.5

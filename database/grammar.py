@@ -1,10 +1,13 @@
-"""The small words of four languages, by which a follow-up question is known."""
+"""The small words of four languages, by which a follow-up question is known.
+
+Pairs of words in pages leave them out (`page_terms.py`), so `index.SCHEMA` changes with them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
-from database.analysis import fold, words
+from database.analysis import fold
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,6 @@ GRAMMARS: Mapping[str, Grammar] = {"pt": PT, "en": EN, "es": ES, "fr": FR}
 """By ISO 639-1."""
 
 
-@cache
-def small_stems(language: str) -> frozenset[str]:
-    """The small words of `language` as `analysis.words` gives them; none for one that has no grammar here."""
-    return frozenset(words(" ".join(GRAMMARS[language].small), language)) if language in GRAMMARS else frozenset()
+def small_words(language: str) -> frozenset[str]:
+    """The small words of `language`, folded; none for one that has no grammar here."""
+    return GRAMMARS[language].small if language in GRAMMARS else frozenset()

@@ -11,7 +11,7 @@ from database.embedders import Embedder
 from database.errors import StoreError
 from database.fusion import PAGE_VIEWS, WEIGHTS, WINDOW_VIEWS, Ranked, fuse
 from database.index import check_index
-from database.page_terms import pair
+from database.page_terms import asked_pairs
 from database.relevance import is_relevant
 from database.rerankers import CANDIDATES as RERANKED
 from database.rerankers import Reranker, rerank
@@ -110,11 +110,10 @@ class Retriever:
     async def _analyse(self, question: str, record: IndexRecord, filters: Filters) -> SearchQuery:
         # Stemmed as the documents are: a Portuguese question to English documents meets English stems.
         language = detect_language(question, record.languages)
-        asked = words(question, language)
         return SearchQuery(
             vector=await self._embedder.embed_query(normalise(question)),
-            words=query_terms(asked, frozenset(record.common_words)),
-            pairs=query_terms(pair(asked, language), frozenset()),
+            words=query_terms(words(question, language), frozenset(record.common_words)),
+            pairs=asked_pairs(question, language, frozenset(record.common_words)),
             grams=query_terms(grams(question), frozenset(record.common_grams)),
             filters=filters,
             limit=CANDIDATES,

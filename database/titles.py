@@ -13,14 +13,13 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from database.analysis import fold, stem
+from database.analysis import split_words, stem
 from database.documents import Document
-from database.grammar import GRAMMARS, small_stems
+from database.grammar import GRAMMARS, small_words
 
 SHORT = 2
 """Parts of a word that are shorter tell nothing."""
 
-_WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"\d+|[^\W\d_]+")
 
 
@@ -35,7 +34,7 @@ def match_titles(
     is in the question, squared, so that a chance word of a long one counts for little, and by how telling
     the words are next to those of the best document.
     """
-    asked = _question_terms(question, language) - _tell_nothing(common, language)
+    asked = _question_terms(question, language) - _tell_nothing(question, language, common)
     labels = {document.id: [*_labels(document)] for document in documents}
     held = Counter(term for own in labels.values() for term in frozenset[str]().union(*own))
     weights = {term: _rarity(len(labels), count) for term, count in held.items()}
@@ -45,9 +44,12 @@ def match_titles(
     return {document_id: score for document_id, score in scores.items() if score > 0}
 
 
-def _tell_nothing(common: Collection[str], language: str) -> frozenset[str]:
+def _tell_nothing(question: str, language: str, common: Collection[str]) -> frozenset[str]:
     """Of the common words those without a content; all of them in a language whose small words are not known."""
-    return small_stems(language).intersection(common) if language in GRAMMARS else frozenset(common)
+    if language not in GRAMMARS:
+        return frozenset(common)
+    small = small_words(language)
+    return frozenset(stem(word, language) for word in split_words(question) if word in small).intersection(common)
 
 
 def _score(asked: Collection[str], label: frozenset[str], weights: Mapping[str, float], most: float) -> float:
@@ -73,11 +75,11 @@ def _labels(document: Document) -> Iterator[frozenset[str]]:
 
 @lru_cache(maxsize=20_000)
 def _label_terms(label: str, language: str) -> frozenset[str]:
-    return frozenset(_terms(_WORD.findall(fold(label)), language))
+    return frozenset(_terms(split_words(label), language))
 
 
 def _question_terms(question: str, language: str) -> set[str]:
-    found = _WORD.findall(fold(question))
+    found = split_words(question)
     pairs = (stem(first + second, language) for first, second in pairwise(found))
     return {*_terms(found, language), *pairs}
 

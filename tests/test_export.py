@@ -20,6 +20,7 @@ from database.errors import AcervoError, ArchiveError, IndexMismatch
 from database.exporting import export
 from database.files import Originals
 from database.importing import bring_in
+from database.index import SCHEMA
 from database.ingest import ERASURE
 from database.main import main
 from database.retrieval import Retriever
@@ -47,7 +48,7 @@ async def filled(tmp_path: Path) -> Path:
     """A folder with documents of every kind, and with books."""
     folder = tmp_path / "first"
     async with opened(folder) as store:
-        await store.write_index(replace(RECORD, schema=2, languages=("pt",)))
+        await store.write_index(replace(RECORD, schema=SCHEMA, languages=("pt",)))
         ready, contents = with_pages(make_document("ready", [f"gato {n}" for n in range(7)]))
         names = (Name("/pdf", "a b.pdf"), Name("uploads", "board/ção.pdf", collection="board"))
         plain, without = with_pages(make_document("plain", ["rato"]))
@@ -146,7 +147,7 @@ async def test_what_the_store_has_stays(filled: Path, tmp_path: Path) -> None:
     async with opened(filled) as store:
         await export(store, filled, tmp_path / "one.zip")
     async with opened(tmp_path / "other") as other:
-        await other.write_index(replace(RECORD, schema=2))
+        await other.write_index(replace(RECORD, schema=SCHEMA))
         document, contents = with_pages(make_document("ready", ["outra versão"], version="v9"))
         here = (Name("/here", "x.pdf"),)
         await publish(other, (replace(document, names=here), contents), make_document("own", ["gato"]))
@@ -198,10 +199,14 @@ async def test_an_index_made_otherwise_is_refused(filled: Path, tmp_path: Path) 
     async with opened(filled) as store:
         await export(store, filled, tmp_path / "one.zip")
     async with opened(tmp_path / "other") as other:
-        await other.write_index(replace(RECORD, schema=2, embedder="ollama:bge-m3", dimension=1024))
+        await other.write_index(replace(RECORD, schema=SCHEMA, embedder="ollama:bge-m3", dimension=1024))
         with pytest.raises(IndexMismatch, match=r"made by test .* this index by ollama:bge-m3"):
             await bring_in(other, tmp_path / "other", tmp_path / "one.zip")
         assert await other.list_documents() == []
+    async with opened(tmp_path / "newer") as newer:
+        await newer.write_index(replace(RECORD, schema=SCHEMA + 1))
+        with pytest.raises(IndexMismatch, match="another version of Acervo"):
+            await bring_in(newer, tmp_path / "newer", tmp_path / "one.zip")
     async with opened(tmp_path / "empty") as empty:
         with pytest.raises(AcervoError, match="nothing to export"):
             await export(empty, tmp_path / "empty", tmp_path / "none.zip")
@@ -216,7 +221,7 @@ async def test_a_rebuilding_in_between_is_told(filled: Path, tmp_path: Path) -> 
     """Contents of two generations never come into one file, nor an import into one that is made."""
     async with opened(filled) as store:
         await export(store, filled, tmp_path / "one.zip")
-        await store.open_next(replace(RECORD, schema=2, chunker="c2"))
+        await store.open_next(replace(RECORD, schema=SCHEMA, chunker="c2"))
         with pytest.raises(IndexMismatch, match="being rebuilt"):
             await bring_in(store, filled, tmp_path / "one.zip")
 

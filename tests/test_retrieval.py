@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from database.analysis import find_common
+from database.build import Builder
 from database.chunking import Chunker, make_windows
-from database.documents import Contents, Document, Filters, IndexRecord, Name, Page, Window
+from database.documents import Contents, Document, Filters, IndexRecord, Name, Page, Reading, Window
 from database.embedders.minilm import MiniLMEmbedder
 from database.errors import IndexMismatch, StoreError
 from database.fusion import WEIGHTS
@@ -230,3 +231,19 @@ async def test_views_without_weight_do_not_count(
 def test_short_questions_are_answered_in_a_likely_language(question: str, language: str) -> None:
     record = IndexRecord(1, "minilm", 384, "c", "a", languages=("en", "pt"))
     assert _answer_language(question, record) == language
+
+
+async def test_pages_are_found_by_their_title_and_by_words_beside_each_other(
+    empty: SqliteStore, embedder: MiniLMEmbedder
+) -> None:
+    texts = ["A guarda da casa e o farol.", "A guarda do farol é da casa.", "Nada mais."]
+    reading = Reading("Ponta Negra", tuple(Page(n, text, "text") for n, text in enumerate(texts, 1)))
+    document = Document("a" * 64, "", (Name("/pdf", "a.pdf"),), 1)
+    document, contents = await Builder(embedder).build(document, reading)
+    await empty.publish(replace(document, version="1"), contents)
+    await empty.write_index(replace(make_record(embedder), languages=("pt",)))
+    retriever = Retriever(empty, embedder)
+    best = (await retriever.search("Quem faz a guarda do farol?", 3)).hits
+    assert best[0].chunk.page == 2 and best[0].parts["page_words"] > best[1].parts["page_words"] > 0
+    named = (await retriever.search("Ponta Negra", 3)).hits
+    assert {hit.chunk.page for hit in named if "page_words" in hit.parts and "page_grams" in hit.parts} == {1, 2, 3}

@@ -11,7 +11,7 @@ import pytest
 from database.analysis import find_common, grams, query_terms
 from database.documents import Chunk, Contents, Document, Filters, Name, Page, SearchQuery, Window
 from database.fusion import fuse
-from database.page_terms import make_page_terms
+from database.page_terms import asked_pairs, make_page_terms
 from database.settings import IndexSettings
 from database.stores import Store
 from database.stores.mongo import MongoStore
@@ -64,7 +64,8 @@ def make_queries(corpus: list[tuple[Document, Contents]]) -> Iterator[SearchQuer
         asked = " ".join(words[1:]) + f" {words[0]}x"
         terms = query_terms(asked.split(), common[0]), query_terms(grams(asked), common[1])
         filters = Filters(first_page=2, last_page=4) if number % 4 == 0 else Filters()
-        yield SearchQuery(unit_vectors(asked, 1)[0], *terms, filters)
+        pairs = asked_pairs(asked, "", common[0])
+        yield SearchQuery(unit_vectors(asked, 1)[0], *terms, filters, pairs=pairs)
 
 
 @asynccontextmanager

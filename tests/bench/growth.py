@@ -23,7 +23,7 @@ import psutil
 from database.analysis import FINGERPRINT, normalise
 from database.documents import Vector
 from database.embedders.minilm import MiniLMEmbedder
-from database.index import describe_index, make_record
+from database.index import SCHEMA, describe_index, make_record
 from database.retrieval import Retriever
 from database.settings import IndexSettings
 from database.stores import Store, make_store
@@ -51,7 +51,7 @@ def measure_growth(work: Work) -> list[Measure]:
 
 def find_index(folder: Path, windows: int) -> Path:
     """DATA_DIR of the index of so many windows; one that is analysed otherwise is another one."""
-    return folder / f"index-{windows}-{FINGERPRINT.replace('/', '-')}"
+    return folder / f"index-{windows}-{SCHEMA}-{FINGERPRINT.replace('/', '-')}"
 
 
 def fit_growth(sizes: Sequence[int], told: Sequence[dict[str, Any]]) -> list[Measure]:

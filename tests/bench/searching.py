@@ -14,7 +14,7 @@ from database.documents import Chunk, Contents, Document, Name, Page, PageTerms,
 from database.embedders.minilm import MiniLMEmbedder
 from database.fusion import fuse
 from database.index import describe_index, make_record
-from database.page_terms import HEAD_CHARS, pair
+from database.page_terms import HEAD_CHARS, asked_pairs, pair
 from database.retrieval import CANDIDATES, Retriever
 from database.stores.sqlite import SqliteStore
 from tests.bench.rows import Row, percentile
@@ -71,7 +71,7 @@ def make_document(text: Text, number: int, windows: int, dimension: int) -> tupl
             made.append(Window(f"w{number}-{n}", f"c{number}-{n}", document_id, page, "", row, row, some))
             chunks.append(Chunk(f"c{number}-{n}", document_id, page, n, "", row, 0, 0))
         whole = " ".join(rows)
-        paired = " ".join([whole, *pair(whole.split(), "")])
+        paired = " ".join([whole, *pair(whole, "")])
         terms.append(PageTerms(page, paired, " ".join(row_grams), " ".join(grams(whole[:HEAD_CHARS]))))
     pages = [Page(term.page, "", "text") for term in terms]
     document = Document(
@@ -147,7 +147,7 @@ async def _measure_pruning(store: SqliteStore, embedder: MiniLMEmbedder, questio
             (whole, (frozenset(), frozenset()), ()),
         ):
             terms = query_terms(question.split(), words), query_terms(grams(question), some)
-            pairs = query_terms(pair(question.split(), ""), frozenset())
+            pairs = asked_pairs(question, "", words)
             query = SearchQuery(vector, *terms, limit=CANDIDATES, pairs=pairs, heavy=frozenset(heavy))
             with times.measuring():
                 found = await store.search(query)
