@@ -7,8 +7,8 @@ import numpy as np
 
 from database.archive import ArchiveWriter, write_archive
 from database.backup import Carried
-from database.errors import AcervoError, IndexMismatch, ReadError
-from database.index import SCHEMA
+from database.errors import AcervoError, ReadError
+from database.index import check_schema
 from database.originals import KeptOriginals
 from database.stores import Store
 from database.transfer import BOOK, BOOK_ROWS, FORMAT, KINDS, STORED, VERSION, Stored
@@ -19,8 +19,7 @@ async def export(store: Store, data_dir: Path, path: Path, force: bool = False) 
     record = await store.read_index()
     if record is None:
         raise AcervoError("There is nothing to export yet: no documents are loaded.")
-    if record.schema != SCHEMA:
-        raise IndexMismatch("The index was made by an older version. First type `python database/main.py --reindex`.")
+    check_schema(record)
     about = {"format": FORMAT, "version": VERSION, "store": store.kind, "index": asdict(record)}
     originals, exported = KeptOriginals(data_dir, store.files), Carried()
     with write_archive(path, about, force) as archive:

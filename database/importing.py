@@ -9,7 +9,7 @@ from database.archive import Archive, open_archive, require_room
 from database.backup import Carried
 from database.documents import Contents, Document, IndexRecord, Vector
 from database.errors import ArchiveError, IndexMismatch
-from database.index import describe_index
+from database.index import check_schema, describe_index
 from database.originals import KeptOriginals
 from database.plan import join_names
 from database.stores import Store
@@ -48,11 +48,13 @@ async def _open_index(store: Store, record: IndexRecord) -> IndexRecord:
     known = await store.read_index()
     if await store.read_next() is not None:
         raise IndexMismatch("The index is being rebuilt. First let `python database/main.py` finish that.")
-    if known is not None and known.schema != record.schema:
-        raise IndexMismatch(
-            "The export was made by another version of Acervo than this index. Import into an empty store, and type "
-            "`python database/main.py --reindex` then, which keeps the vectors."
-        )
+    if known is not None:
+        check_schema(known)
+        if record.schema != known.schema:
+            raise IndexMismatch(
+                "The export was made by another version of Acervo. Import into an empty store, and type "
+                "`python database/main.py --reindex` then, which keeps the vectors."
+            )
     if known is not None and known.made_by != record.made_by:
         raise IndexMismatch(
             f"The export was made by {record.embedder} and {record.chunker}, this index by {known.embedder} and "

@@ -30,6 +30,12 @@ def make_record(embedder: Embedder) -> IndexRecord:
     )
 
 
+def check_schema(record: IndexRecord) -> None:
+    """Raise `IndexMismatch` when another version of the program made this index."""
+    if record.schema != SCHEMA:
+        raise IndexMismatch("The index was made by an older version. First type `python database/main.py --reindex`.")
+
+
 def check_record(record: IndexRecord, embedder: Embedder) -> None:
     """Raise `IndexMismatch`, naming what differs and the command that rebuilds, unless all agrees.
 

@@ -195,6 +195,18 @@ async def test_what_was_killed_is_finished_by_the_next(filled: Path, tmp_path: P
     assert await read_all(tmp_path / "new") == await read_all(filled)
 
 
+def age(export: Path, path: Path) -> Path:
+    """The same export as the version before would have made it."""
+    from tests.test_backup import rewrite
+
+    def change(members: dict[str, bytes]) -> None:
+        about = json.loads(members["acervo.json"])
+        about["index"]["schema"] = SCHEMA - 1
+        members["acervo.json"] = json.dumps(about).encode()
+
+    return rewrite(export, path, change)
+
+
 async def test_an_index_made_otherwise_is_refused(filled: Path, tmp_path: Path) -> None:
     async with opened(filled) as store:
         await export(store, filled, tmp_path / "one.zip")
@@ -203,10 +215,18 @@ async def test_an_index_made_otherwise_is_refused(filled: Path, tmp_path: Path) 
         with pytest.raises(IndexMismatch, match=r"made by test .* this index by ollama:bge-m3"):
             await bring_in(other, tmp_path / "other", tmp_path / "one.zip")
         assert await other.list_documents() == []
-    async with opened(tmp_path / "newer") as newer:
-        await newer.write_index(replace(RECORD, schema=SCHEMA + 1))
-        with pytest.raises(IndexMismatch, match="another version of Acervo"):
-            await bring_in(newer, tmp_path / "newer", tmp_path / "one.zip")
+    async with opened(tmp_path / "older") as older:
+        await older.write_index(replace(RECORD, schema=SCHEMA - 1))
+        with pytest.raises(IndexMismatch, match=r"index was made by an older version. First .* --reindex"):
+            await bring_in(older, tmp_path / "older", tmp_path / "one.zip")
+    async with opened(filled) as store:
+        of_old = await asyncio.to_thread(age, tmp_path / "one.zip", tmp_path / "old.zip")
+        with pytest.raises(IndexMismatch, match=r"export was made by another version .* empty store"):
+            await bring_in(store, filled, of_old)
+    async with opened(tmp_path / "fresh") as fresh:
+        assert (await bring_in(fresh, tmp_path / "fresh", of_old)).documents
+        record = await fresh.read_index()
+        assert record is not None and record.schema == SCHEMA - 1, "--reindex is asked for, and keeps vectors"
     async with opened(tmp_path / "empty") as empty:
         with pytest.raises(AcervoError, match="nothing to export"):
             await export(empty, tmp_path / "empty", tmp_path / "none.zip")
