@@ -60,8 +60,8 @@ async def answer(
     relay = _make_relay(question, query, found, plan if relevant else Plan(nothing_found))
     yield Sources(relay.llm.model, query.text, relay.prompt.hits, query.by, found.language, relevant)
     written, usage, first_token = Written(lambda: _make_checker(question, query, found, relay)), Usage(), 0
-    async with aclosing(relay.stream()) as pieces:
-        async for piece in pieces:
+    async with aclosing(relay):
+        async for piece in relay:
             if isinstance(piece, Token):
                 if not first_token:
                     first_token = time.perf_counter_ns() - question.asked_at

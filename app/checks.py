@@ -54,6 +54,8 @@ class Evidence:
 class Checker:
     """Checks one answer while it streams."""
 
+    __slots__ = ("_known", "_language", "_sources", "_splitter", "_uncited")
+
     def __init__(self, hits: Sequence[Hit], language: str, question: str = ""):
         self._sources = [Evidence(hit) for hit in hits]
         self._language = language

@@ -12,6 +12,7 @@ from database.analysis import fold
 
 _SPACES = " \u00a0\u202f"
 _NUMBER = re.compile(rf"\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,'’]\d+)*")
+_DIGIT = re.compile(r"\d")
 _SPACE = re.compile(rf"[{_SPACES}]")
 _ROMAN = re.compile(r"\b(?=[IVXLC])((?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))(?<=[IVXLC])(?:e|er|ème)?\b")
 _SCALE = re.compile(r"\W{0,2}([a-z]+)(?:\W+de\W+|\W+)?([a-z]*)")
@@ -87,6 +88,8 @@ class Figure:
 
 def find_figures(text: str) -> list[Figure]:
     """The figures written in digits, in order; not those inside a word, such as m3 or H2O."""
+    if not _DIGIT.search(text):
+        return []
     found = []
     for match in _NUMBER.finditer(text):
         if text[: match.start()][-1:].isalpha():

@@ -68,6 +68,8 @@ class NamedText:
 
 def find_names(sentence: str, known: frozenset[str] = frozenset()) -> list[tuple[str, ...]]:
     """Names in order, each as its folded words; words in `known` (folded) belong to none."""
+    if sentence.lstrip()[1:].islower():  # most sentences have one capital, where they begin
+        return []
     names: list[list[str]] = []
     going_on, end = False, 0
     for match in _TOKEN.finditer(sentence):

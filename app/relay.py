@@ -1,9 +1,9 @@
 """The models of a plan, asked in turn until one begins to answer; after its first token there is no other."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
+from typing import Self
 
 from app.errors import BadRequest, ModelError
 from app.events import Service, Token, Usage
@@ -20,8 +20,14 @@ Ask = Callable[[LLM, Prompt], AsyncGenerator[Token | Usage]]
 
 
 class Relay:
-    """One question on its way through a plan. `llm` and `prompt` are those that answer, or try to; `asked` every
-    service that the question was really sent to, `passed` the models before."""
+    """One question on its way through a plan: the parts of its answer, as of `LLM.stream`, by the first model that
+    gives a token. Tokens of another model than the first name it. `llm` and `prompt` are those that answer, or try
+    to; `asked` every service that the question was really sent to, `passed` the models before.
+
+    No generator, as each of them on the way of a token costs more than most of what is done with it.
+    """
+
+    __slots__ = ("_ask", "_begun", "_first", "_fit", "_parts", "_rest", "asked", "llm", "other", "passed", "prompt")
 
     def __init__(self, plan: Plan, fit: Fit, ask: Ask) -> None:
         self.llm = self._first = plan.first
@@ -31,25 +37,40 @@ class Relay:
         self.asked: list[Service] = []
         self.passed = plan.rest.passed
         self._rest, self._fit, self._ask = plan.rest, fit, ask
+        self._parts: AsyncGenerator[Token | Usage] | None = None
         self._begun = False
 
-    async def stream(self) -> AsyncGenerator[Token | Usage]:
-        """As `LLM.stream`, by the first model that gives a token; tokens of another than the first name it."""
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[Token | Usage]:
+        if self._begun and self._parts and not self.other:
+            return anext(self._parts)
+        return self._next()
+
+    async def aclose(self) -> None:
+        """Close the model's connection."""
+        if self._parts:
+            await self._parts.aclose()
+
+    async def _next(self) -> Token | Usage:
         while True:
-            self.asked.append(self.llm.service)
+            if self._parts is None:
+                self.asked.append(self.llm.service)
+                self._parts = self._ask(self.llm, self.prompt)
             try:
-                async with aclosing(self._ask(self.llm, self.prompt)) as parts:
-                    async for part in parts:
-                        if not self._begun:
-                            self._note(part)
-                        yield replace(part, model=self.other) if self.other and isinstance(part, Token) else part
-                return
+                part = await anext(self._parts)
+                if not self._begun:
+                    self._note(part)
+                return replace(part, model=self.other) if self.other and isinstance(part, Token) else part
             except ModelError as error:
+                await self.aclose()
                 if isinstance(error, ModelResting):
                     self.asked.pop()
                 if self._begun:
                     raise
                 failure = error
+            self._parts = None
             await self._move_on(failure)
 
     def _note(self, part: Token | Usage) -> None:

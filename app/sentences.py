@@ -31,6 +31,18 @@ class Sentence:
 class Splitter:
     """Fed with the pieces of one answer in order. Headings and code are no sentences."""
 
+    __slots__ = (
+        "_blank_before",
+        "_block",
+        "_in_code",
+        "_length",
+        "_line_starts",
+        "_offset",
+        "_parts",
+        "_seen",
+        "_waiting",
+    )
+
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._offset = 0

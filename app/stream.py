@@ -47,6 +47,7 @@ async def stream_events(
     """Send `events` to the client, and count them. What fails before the first event is raised, for a status; what
     fails later, and the server's own stop, becomes the last line."""
     stall_s, stopping = request.app[SETTINGS].stall_timeout_s, request.app[STOPPING]
+    transport = request.transport
     async with aclosing(events):
         opening = await anext(events)
         assert isinstance(opening, Sources), "an answer begins with its sources"
@@ -59,14 +60,17 @@ async def stream_events(
             async with aclosing(rest):
                 while event is not None:
                     line = form.encode(event, opening)
-                    if _is_taken_at_once(request.transport, line):
+                    if _is_taken_at_once(transport, line):
                         await response.write(line)
                     else:
                         async with asyncio.timeout(stall_s):
                             await response.write(line)
                     try:
-                        if (event := await anext(rest, None)) and not form.merged:
+                        event = await anext(rest)
+                        if not form.merged:
                             _count(event, tally)
+                    except StopAsyncIteration:
+                        event = None
                     except Exception as error:  # the status is sent already, so the middleware comes too late to tell
                         event = _describe(error, tally)
         except TimeoutError:

@@ -1,7 +1,6 @@
 """An answer as far as it is written: its text, and its sentences held against their passages."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from app.checks import Checker
 from app.events import Token
@@ -10,6 +9,8 @@ from app.events import Token
 class Written:
     """Fed with the tokens of one answer. `make_checker` is called when its first word comes, and may give none:
     only then is it known which model answers from which passages."""
+
+    __slots__ = ("_checker", "_make_checker", "_pieces")
 
     def __init__(self, make_checker: Callable[[], Checker | None]) -> None:
         self._make_checker = make_checker
@@ -29,7 +30,7 @@ class Written:
             self._checker = self._make_checker()
         self._pieces.append(token.text)
         if self._checker and (checks := self._checker.feed(token.text)):
-            return replace(token, checks=tuple(checks))
+            return Token(token.text, token.line, tuple(checks), token.model)
         return token
 
     def finish(self, model: str) -> Token | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors import ModelError, ModelMissing, ModelTimeout, ModelUnavailable
@@ -21,7 +21,24 @@ from app.llms.tokens import Calibration
 from app.settings import ServerSettings
 from database.tokens import estimate_tokens
 from tests.fakes.ollama import ANSWER, BGE_M3, FakeModel, FakeOllama
+from tests.fakes.ollama_wire import token_line
 from tests.llm_contract import LLMContract, make_request, read_answer, read_until_error
+
+PLAIN = token_line("llama3.1:8b", "@").rstrip(b"\n")
+BROKEN = [
+    b"[]",
+    b"3",
+    b"{}",
+    b'{"message":{"content":1},"done":false}',
+    b"\xff\xfe",
+    b"[" * 100_000,
+    PLAIN.replace(b"@", b"\xff"),
+    PLAIN.replace(b"@", b"\t"),
+    PLAIN.replace(b"llama", b"\xff"),
+    PLAIN.replace(b"llama", b'"'),
+    PLAIN[:-1],
+    PLAIN + b"}",
+]
 
 
 @pytest.fixture
@@ -365,9 +382,15 @@ def test_a_line_without_end_is_refused() -> None:
             splitter.feed(b"x" * 65536)
 
 
-@pytest.mark.parametrize(
-    "line", [b"[]", b"3", b"{}", b'{"message":{"content":1},"done":false}', b"\xff\xfe", b"[" * 100_000]
-)
+@given(st.text(), st.text())
+@example("llama3.1:8b", " farol")
+def test_a_token_is_read_however_its_line_is_spelt(model: str, text: str) -> None:
+    line = token_line(model, text).rstrip(b"\n")
+    for spelt in (line, json.dumps(json.loads(line)).encode()):
+        assert read_line(spelt) == (Token(text, spelt),)
+
+
+@pytest.mark.parametrize("line", BROKEN)
 def test_garbage_is_an_error_not_a_crash(line: bytes) -> None:
     with pytest.raises(ModelError):
         read_line(line)

@@ -5,6 +5,7 @@ counts, or one with `error`. Lines end at a line feed and nowhere else: a token 
 """
 
 import json
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -15,18 +16,27 @@ from app.llms.parsing import parse_json
 MAX_LINE = 1 << 20
 """Bytes. A token line has about 130; what is longer than this does not come from Ollama."""
 
+_PLAIN = re.compile(
+    rb'{"model":"[ !#-\[\]-~]*","created_at":"[ !#-\[\]-~]*",'
+    rb'"message":{"role":"assistant","content":"([^"\\\x00-\x1f]*)"},"done":false}'
+)
+"""What nearly all lines look like, with nothing to unescape: read for half of what the quickest parser takes."""
+
 _COUNTS = [field.name for field in fields(Usage) if field.name != "done_reason"]
 
 
 class LineSplitter:
     """Cuts a stream of bytes into lines, wherever the network cut it before."""
 
+    __slots__ = ("_rest",)
+
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that `data` completes, without their line feeds, blank ones left out."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
         if len(self._rest) > MAX_LINE:
             raise _not_ollama(self._rest)
         return [line for line in lines if line.strip()]
@@ -38,6 +48,11 @@ def read_line(line: bytes) -> tuple[Token | Usage, ...]:
     The line itself goes along with its token, to be passed on untouched, unless it also carries
     thinking, which is no part of an answer. Raises `ModelError` for an error line and for garbage.
     """
+    if plain := _PLAIN.fullmatch(line):
+        try:
+            return (Token(plain[1].decode(), line),)
+        except UnicodeDecodeError:
+            raise _not_ollama(line) from None
     part = _parse(line)
     message, done = part.get("message"), part.get("done")
     text = message.get("content", "") if isinstance(message, dict) else None

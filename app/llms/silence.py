@@ -12,6 +12,8 @@ import aiohttp
 class Silence:
     """Ends the reading of `content` by `TimeoutError` when what is waited for does not come. A context manager."""
 
+    __slots__ = ("_content", "_loop", "_timer", "_until")
+
     def __init__(self, content: aiohttp.StreamReader) -> None:
         self._content, self._loop = content, asyncio.get_running_loop()
         self._until: float | None = None
