@@ -14,7 +14,7 @@ import psutil
 from aiohttp import web
 
 from tests.fakes.ollama import FakeModel, FakeOllama
-from tests.fakes.ollama_wire import token_line
+from tests.fakes.ollama_wire import as_chunk, token_line
 
 SLOTS = 25
 """Of the wheel."""
@@ -66,7 +66,7 @@ class PacedOllama(FakeOllama):
         for transport, count in slot.items():
             mark = ". " if count % SENTENCE == 0 else " "
             line = self._head + (spell(now_us()) + mark).encode() + self._tail
-            transport.write(b"%x\r\n%b\r\n" % (len(line), line))
+            transport.write(as_chunk(line))
             slot[transport] = count + 1
 
     async def _stream(self, request: web.Request, model: FakeModel, body: dict[str, Any]) -> web.StreamResponse:

@@ -17,6 +17,7 @@ QUESTION = "Como adiciono um PDF?"
 MODEL = "llama3.1:8b"
 ACERVO, RELAY, DIRECT = "Acervo", "FastAPI + uvicorn + ollama", "the model itself"
 PASSING = "aiohttp, lines passed on unseen"
+CALLS = "three system calls"
 UNLIMITED = {"ASK_LIMIT": "0", "MAX_ANSWERS": "10000", "LOG_LEVEL": "WARNING"}
 PIN = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execv(sys.argv[2], sys.argv[2:])"
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -65,8 +66,17 @@ def start_relay(stack: ExitStack, model_url: str, python: Path, pin: bool = Fals
 
 def start_passing(stack: ExitStack, model_url: str) -> Target:
     """What does nothing but pass lines on."""
-    url, process = start_program(stack, [sys.executable, str(PEERS / "passing.py")], {"OLLAMA_HOST": model_url})
-    return Target(PASSING, url, {"prompt": QUESTION}, process)
+    return _start_peer(stack, model_url, PASSING, "passing.py")
+
+
+def start_calls(stack: ExitStack, model_url: str) -> Target:
+    """What only has the kernel pass bytes on."""
+    return _start_peer(stack, model_url, CALLS, "calls.py")
+
+
+def _start_peer(stack: ExitStack, model_url: str, name: str, program: str) -> Target:
+    url, process = start_program(stack, [sys.executable, str(PEERS / program)], {"OLLAMA_HOST": model_url})
+    return Target(name, url, {"prompt": QUESTION}, process)
 
 
 def start_model(stack: ExitStack, module: str, *options: str, pin: bool = False) -> Target:

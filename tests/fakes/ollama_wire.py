@@ -80,6 +80,11 @@ def last_line(model: str, prompt_tokens: int, tokens: int, started: int) -> byte
     return _dump({**head, "done_reason": "stop", "total_duration": total, **durations, **counts, "eval_count": tokens})
 
 
+def as_chunk(line: bytes) -> bytes:
+    """As HTTP sends it where it is a chunk of its own."""
+    return b"%x\r\n%b\r\n" % (len(line), line)
+
+
 def _dump(part: dict[str, Any]) -> bytes:
     return json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
