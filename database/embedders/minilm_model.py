@@ -1,7 +1,7 @@
 """MiniLM's files, made once from its weights, and the model that runs on them.
 
-minilm-53aa51172d14-words.npy    the table of word embeddings, whose rows are read from the file as texts need them
-minilm-53aa51172d14-layers.onnx  everything else, as a graph for onnxruntime; it is written last
+minilm-53aa51172d14-words.npy      the table of word embeddings, whose rows are read from the file as texts need them
+minilm-53aa51172d14-layers-2.onnx  everything else, as a graph for onnxruntime; it is written last
 """
 
 import fcntl
@@ -24,8 +24,9 @@ class ModelFiles:
 
     def __init__(self, folder: Path):
         name = f"minilm-{WEIGHTS_SHA256[:12]}"
-        self.words, self.layers = folder / f"{name}-words.npy", folder / f"{name}-layers.onnx"
-        self._former = folder / f"{name}.onnx"
+        self.words, self.layers = folder / f"{name}-words.npy", folder / f"{name}-layers-2.onnx"
+        self._former = [folder / f"{name}.onnx", folder / f"{name}-layers.onnx"]
+        """What older versions made."""
 
     def make(self, weights: Path) -> None:
         """Make them of the safetensors file `weights`, unless they are there. Raises `EmbedderError`. Blocks."""
@@ -61,7 +62,8 @@ class ModelFiles:
             part.write(graph)
             part.flush()
             os.replace(part.name, self.layers)
-        self._former.unlink(missing_ok=True)
+        for former in self._former:
+            former.unlink(missing_ok=True)
 
 
 class Model:
