@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from database.documents import Vector
-from database.embedders.minilm import MiniLMEmbedder, _batches, _model_folder
+from database.embedders.minilm import BATCH_TOKENS, MiniLMEmbedder, _batches, _model_folder
 from database.embedders.minilm_model import WEIGHTS_SHA256, ModelFiles
 from database.errors import EmbedderError
 from database.machine import LOAD_NICENESS
@@ -98,7 +98,7 @@ def test_batches_hold_every_text_once_and_are_bounded() -> None:
     lengths = [3, 256, 0, 40, 41, 256, 256, 7] * 9
     groups = _batches(lengths)
     assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
-    assert all(len(group) * max(lengths[i] for i in group) <= 512 for group in groups)
+    assert all(len(group) * max(lengths[i] for i in group) <= BATCH_TOKENS for group in groups)
     assert len(groups) < len(lengths) / 2
 
 
