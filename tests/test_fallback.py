@@ -93,6 +93,16 @@ async def test_after_the_first_token_an_error_is_an_error(
     assert answer.text == "O" and "CUDA" in answer.lines[-1]["error"] and near.requests == []
 
 
+async def test_after_the_first_token_of_another_model_there_is_no_third(
+    library: Library, first: FakeOllama, near: FakeOpenAI
+) -> None:
+    first.switches.load_error, near.switches.error_after = "no memory", 1
+    async with serve(library.data_dir, **settings(near, first, fallback="near, extractive")) as served:
+        answer = await ask(served)
+    assert answer.text and ANSWER.startswith(answer.text)
+    assert "error" in answer.lines[-1] and not any(line.get("done") for line in answer.lines)
+
+
 async def test_the_prompt_fits_the_window_of_the_one_that_answers(
     library: Library, first: FakeOllama, near: FakeOpenAI
 ) -> None:

@@ -390,6 +390,11 @@ def test_a_token_is_read_however_its_line_is_spelt(model: str, text: str) -> Non
         assert read_line(spelt) == (Token(text, spelt),)
 
 
+def test_half_of_a_pair_is_read_as_a_json_parser_does() -> None:
+    line = PLAIN.replace(b"@", b"\xed\xa0\x80")
+    assert read_line(line) == (Token("\ud800", line),)
+
+
 @pytest.mark.parametrize("line", BROKEN)
 def test_garbage_is_an_error_not_a_crash(line: bytes) -> None:
     with pytest.raises(ModelError):

@@ -52,7 +52,7 @@ def read_line(line: bytes) -> tuple[Token | Usage, ...]:
         try:
             return (Token(plain[1].decode(), line),)
         except UnicodeDecodeError:
-            raise _not_ollama(line) from None
+            pass  # which the parser may read all the same, such as half of a surrogate pair
     part = _parse(line)
     message, done = part.get("message"), part.get("done")
     text = message.get("content", "") if isinstance(message, dict) else None

@@ -25,8 +25,8 @@ class ModelFiles:
     def __init__(self, folder: Path):
         name = f"minilm-{WEIGHTS_SHA256[:12]}"
         self.words, self.layers = folder / f"{name}-words.npy", folder / f"{name}-layers-2.onnx"
-        self._former = [folder / f"{name}.onnx", folder / f"{name}-layers.onnx"]
-        """What older versions made."""
+        # That of the version before, without a number, stays: one of its servers may be running, and opens it again.
+        self._former = folder / f"{name}.onnx"
 
     def make(self, weights: Path) -> None:
         """Make them of the safetensors file `weights`, unless they are there. Raises `EmbedderError`. Blocks."""
@@ -62,8 +62,7 @@ class ModelFiles:
             part.write(graph)
             part.flush()
             os.replace(part.name, self.layers)
-        for former in self._former:
-            former.unlink(missing_ok=True)
+        self._former.unlink(missing_ok=True)
 
 
 class Model:

@@ -42,10 +42,10 @@ def pass_on(model: socket.socket, reader: socket.socket) -> None:
     for end in (model, reader):
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     buffer = memoryview(bytearray(BUFFER))
-    with select.epoll() as waiting:
-        waiting.register(model, select.EPOLLIN)
-        while waiting.poll() and (size := model.recv_into(buffer)):
-            reader.sendall(buffer[:size])
+    waiting = select.poll()
+    waiting.register(model, select.POLLIN)
+    while waiting.poll() and (size := model.recv_into(buffer)):
+        reader.sendall(buffer[:size])
 
 
 if __name__ == "__main__":
