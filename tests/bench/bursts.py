@@ -18,11 +18,8 @@ class BurstOllama(FakeOllama):
     async def _stream(self, request: web.Request, model: FakeModel, body: dict[str, Any]) -> web.StreamResponse:
         if self.burst == 1:
             return await super()._stream(request, model, body)
-        started, prompt_tokens, tokens = (
-            time.perf_counter_ns(),
-            self._fit(model, body),
-            cut_tokens(self.switches.answer),
-        )
+        started, prompt_tokens = time.perf_counter_ns(), self._fit(model, body)
+        tokens = cut_tokens(self.switches.answer)
         chunks = [as_chunk(token_line(body["model"], token)) for token in tokens]
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         response.enable_chunked_encoding()
