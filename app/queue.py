@@ -42,7 +42,8 @@ class Queue:
         self._holder, self._lease_s = "", library.settings.lease_s
         self._turns = Turns(self._store, library.claims, self._tell_waiting)
         self._works: dict[str, Work] = {}
-        self._woken, self._noting, self._behind = asyncio.Event(), asyncio.Lock(), False
+        self._woken, self._noting = asyncio.Event(), asyncio.Lock()
+        self._behind = self._left_unsettled = False
         self.waiting = ""
         """Why no job is begun; empty when there is no reason."""
 
@@ -79,7 +80,7 @@ class Queue:
                 self._holder = await asyncio.to_thread(name_holder, self._library.settings.data_dir)
                 if first:
                     await self._take_up()
-                if first or self._behind or await self._has_work():
+                if first or self._behind or await self._has_work() or await self._is_last():
                     self._behind = False
                     async with self._library.lock.hold(self._tell_waiting):
                         self.waiting = ""
@@ -111,12 +112,17 @@ class Queue:
             r.open and r.due_at <= now and (r.is_free(now, self._lease_s) or r.holder == self._holder) for r in records
         )
 
+    async def _is_last(self) -> bool:
+        """Whether the index is left to be settled here: the others that were present then may have been killed."""
+        return self._left_unsettled and not await self._turns.find_others()
+
     async def _work_through(self) -> None:
         await self._free_leases()
         erased = await self._erase_due()
         record = await self._store.read_index()
         at_work = await self._has_work()
         if not at_work and (record is None or (record.settled and not erased)):
+            self._left_unsettled = False
             return
         if at_work:
             await self._library.engine.retriever()  # its parts are open then
@@ -128,6 +134,7 @@ class Queue:
             async with self._turns.leave() as alone:
                 if record := await self._store.read_index():
                     await describe_index(self._store, record, settled=alone)
+            self._left_unsettled = not alone
         await self._library.jobs.prune()
 
     async def _begin(self) -> None:
@@ -199,9 +206,17 @@ class Queue:
         """How many deletions were carried out."""
         erased = 0
         while (record := await self._claim(ERASURE)) is not None:
+            await self._unsettle()
             await erase(self._library, record)
             erased += 1
         return erased
+
+    async def _unsettle(self) -> None:
+        """What is described may differ from what there is from now on, also when this server is stopped."""
+        async with self._turns.gate():
+            record = await self._store.read_index()
+            if record is not None and record.settled:
+                await self._store.write_index(replace(record, settled=False))
 
     async def _claim(self, kind: str) -> Record | None:
         return await self._store.claim_record(kind, self._holder, self._lease_s, time.time())

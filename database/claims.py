@@ -214,10 +214,6 @@ class Claims:
         """Whether this one has been seen for the length of its lease without being renewed."""
         return self._watch(record) > 1
 
-    def is_doubtful(self, record: Record) -> bool:
-        """Whether it should have been renewed by now, and may yet be."""
-        return 0.5 < self._watch(record) <= 1
-
     def _watch(self, record: Record) -> float:
         """For how many lengths of its lease it has been seen without being renewed."""
         key, state, now = (record.kind, record.id), (record.holder, record.revision), time.monotonic()

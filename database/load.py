@@ -191,6 +191,7 @@ class Loader:
             with self._reporter.running():
                 await self._maker.make_all(plan.jobs, summary)
             await self._store.wait_until_searchable([job.document.id for job in plan.jobs])
+        await self._turns.await_signs()
         async with self._turns.leave() as alone:
             for document, name in plan.removed:
                 await self._maker.drop_name(document.id, name)

@@ -6,18 +6,21 @@ alone    the gate while nobody is present: to sweep, or to let another generatio
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from database.claims import LOOK_S, MAKING, Claim, Claims
 from database.documents import Record
+from database.errors import ClaimLost
 from database.stores import Store
 
 GATE, PRESENT = "gate", "present"
 """Kinds of claims."""
 GATE_HELD = "Another load or server changes this index as a whole; waiting for it to end."
 SOMEBODY_HERE = "Another load or server writes to this index; waiting for it to end."
+MAYBE_GONE = "Another load or server writes to this index; waiting for a sign that it still does."
 AT_ONCE = 32
 """Entries removed at the same time."""
 
@@ -41,7 +44,7 @@ class Turns:
         """Be known as one who publishes, until `leave` or the end."""
         try:
             async with self.gate():
-                await self._find_others()  # from now on it shows who of them has gone
+                await self.find_others()  # from now on it shows who of them has gone
                 claim = await self._claims.take(secrets.token_hex(8), PRESENT)
                 assert isinstance(claim, Claim)  # nobody else has this id
                 self._here = claim
@@ -54,15 +57,23 @@ class Turns:
         if self._here is not None:
             await self._here.renew()
 
+    async def await_signs(self) -> None:
+        """Return when each of the others that are present has given a sign of life since, or is known to be gone:
+        of one that was killed just now nobody can tell before."""
+        seen, told = {record.id: record.revision for record in await self.find_others()}, False
+        while seen and any(seen.get(record.id) == record.revision for record in await self.find_others()):
+            if not told:
+                self._say(MAYBE_GONE)
+            told = True
+            with contextlib.suppress(ClaimLost):  # all is published by now
+                await self.confirm()  # who waits for a sign, too, gets one
+            await asyncio.sleep(LOOK_S)
+
     @asynccontextmanager
     async def leave(self) -> AsyncIterator[bool]:
         """The gate and, within, whether nobody else is present; at its end this process is no longer present."""
-        doubtful = True
-        while doubtful:  # whoever was killed is known to be gone, then
-            doubtful = any(map(self._claims.is_doubtful, await self._find_others()))
-            await asyncio.sleep(LOOK_S if doubtful else 0)
         async with self.gate():
-            yield not await self._find_others()
+            yield not await self.find_others()
             await self._go()
 
     @asynccontextmanager
@@ -71,7 +82,7 @@ class Turns:
         told = False
         while True:
             async with self.gate():
-                if not await self._find_others():
+                if not await self.find_others():
                     yield
                     return
             if not told:
@@ -85,8 +96,8 @@ class Turns:
         for some in (records[at : at + AT_ONCE] for at in range(0, len(records), AT_ONCE)):
             await asyncio.gather(*(self._store.remove_record(MAKING, record.id) for record in some))
 
-    async def _find_others(self) -> list[Record]:
-        """Who is present besides; whoever has gone without leaving is forgotten."""
+    async def find_others(self) -> list[Record]:
+        """Who is present besides; whoever has gone without leaving, its lease over, is forgotten."""
         others = []
         for record in await self._claims.list(PRESENT):
             if self._here is not None and record.id == self._here.key[1]:

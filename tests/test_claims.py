@@ -140,9 +140,38 @@ async def test_who_was_killed_is_not_waited_for_for_ever(stores: Callable[[], Aw
     async with Claims(store, LEASE_S) as mine:
         turns = Turns(store, mine, print)
         async with turns.present(), turns.leave() as alone:
-            assert not alone, "a load that is over at once cannot know"
+            assert not alone, "who leaves at once cannot know"
         async with asyncio.timeout(30), turns.alone():
             assert await store.list_records(PRESENT) == []
+
+
+async def test_who_was_killed_just_now_is_known_to_be_gone(stores: Callable[[], Awaitable[Store]]) -> None:
+    store = await stores()
+    async with Claims(store, LEASE_S) as mine:
+        turns = Turns(store, mine, (told := []).append)
+        async with turns.present():
+            assert await Claims(store, LEASE_S).take("dead", PRESENT), "which nobody renews"
+            async with asyncio.timeout(30):
+                await turns.await_signs()
+            assert "a sign" in told[0]
+            async with turns.leave() as alone:
+                assert alone and await store.list_records(PRESENT) != []
+        assert await store.list_records(PRESENT) == []
+
+
+async def test_the_living_do_not_wait_for_each_other(stores: Callable[[], Awaitable[Store]]) -> None:
+    async def publish(claims: Claims) -> bool:
+        turns = Turns(await stores(), claims, print)
+        async with turns.present():
+            await together.wait()
+            await turns.await_signs()
+            async with turns.leave() as alone:
+                return alone
+
+    together = asyncio.Barrier(3)
+    async with AsyncExitStack() as stack, asyncio.timeout(30):  # less than a third of the lease
+        three = [await stack.enter_async_context(Claims(await stores(), 3600)) for _ in range(3)]
+        assert sorted(await asyncio.gather(*map(publish, three))) == [False, False, True]
 
 
 async def test_a_server_leaves_to_a_loader_what_that_one_is_at(

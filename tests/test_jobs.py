@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -234,11 +235,14 @@ class TestDeleting:
         async with serve(home, undo_s=0.3) as served:
             job = await start(served.client, "a.pdf", make_bytes(tmp_path))
             await finish(served.client, job)
+            await until(lambda: read_index(home).record["settled"])
             await get_json(served.client, f"/documents/{job['document']}", "DELETE")
             await self.check_gone(served, job["document"], "Registro 7")
-            await until(lambda: count_erasures(home) == 0)
+            at_once = await asyncio.to_thread(wait_for_erasure, home)
+            assert not at_once["settled"] or at_once["languages"] == [], "as a server that is stopped would leave it"
             status, told = await get_json(served.client, f"/documents/{job['document']}/restore", "POST")
             assert status == 404 and "upload it again" in told["error"]
+            await until(lambda: read_index(home).record["settled"])
         index = read_index(home)
         assert (index.documents, index.pages, index.chunks, index.windows) == ({}, [], [], [])
         assert index.record["languages"] == []
@@ -270,6 +274,21 @@ def count_erasures(data_dir: Path) -> int:
     db = sqlite3.connect(data_dir / "index.sqlite", timeout=30)
     try:
         return int(db.execute("SELECT count(*) FROM books WHERE kind = 'erasure'").fetchone()[0])
+    finally:
+        db.close()
+
+
+def wait_for_erasure(data_dir: Path) -> dict[str, Any]:
+    """The index record of the moment in which the last deletion was carried out."""
+    db = sqlite3.connect(data_dir / "index.sqlite", timeout=30)
+    try:
+        while True:
+            left, record = db.execute(
+                "SELECT (SELECT count(*) FROM books WHERE kind = 'erasure'), value FROM meta WHERE key = 'index'"
+            ).fetchone()
+            if not left:
+                return dict(json.loads(record))
+            time.sleep(0.001)
     finally:
         db.close()
 

@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -103,6 +105,24 @@ async def test_cancelling_kills_the_process() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.to_thread(wait_until_gone, pid)
+
+
+async def test_cancelled_before_a_thread_was_free_nothing_stays_open() -> None:
+    free, pool = threading.Event(), ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(pool)
+    pool.submit(free.wait)
+    try:
+        before = psutil.Process().num_fds()
+        task = asyncio.create_task(run_limited(chores.add, 2, 3, **LIMITS))
+        await asyncio.sleep(0.1)
+        assert psutil.Process().num_fds() == before + 2
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert psutil.Process().num_fds() == before
+    finally:
+        free.set()
+    assert await run_limited(chores.add, 2, 3, **LIMITS) == 5
 
 
 async def test_a_killed_zygote_is_replaced() -> None:

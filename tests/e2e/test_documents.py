@@ -23,7 +23,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 READY_MS = 180_000
 """Until a document of LONG pages is ready, on processors that are shared."""
-LONG = 60
+LONG, SENTENCES = 60, 20
 MAX_FILE_MB = 2
 HARVEST = "The village of Serra harvested {n} tonnes of apples in the year {n}, as the register of the parish says."
 
@@ -42,7 +42,9 @@ async def shelf(tmp_path_factory: pytest.TempPathFactory, fake_ollama: FakeOllam
 
 
 def make_long(path: Path, topic: str) -> Path:
-    return make_pdf(path, [f"Year {n}\n\n{topic} {HARVEST.format(n=1900 + n)}" for n in range(LONG)])
+    """LONG pages of SENTENCES each, which take some seconds, so that what is shown meanwhile can be seen."""
+    kept = " ".join(HARVEST.format(n=2100 + n) for n in range(SENTENCES))
+    return make_pdf(path, [f"Year {n}\n\n{topic} {HARVEST.format(n=1900 + n)}\n\n{kept}" for n in range(LONG)])
 
 
 async def open_drawer(page: Page) -> Locator:
