@@ -16,7 +16,7 @@ from database.stores import Store, make_store
 from database.turns import PRESENT, Turns
 from tests.fakes.mongod import FakeMongod
 from tests.server import serve
-from tests.uploading import finish, make_bytes, start, wait_for
+from tests.uploading import finish, make_bytes, start, until, wait_for
 
 LEASE_S = 1.5
 
@@ -189,6 +189,24 @@ async def test_a_server_leaves_to_a_loader_what_that_one_is_at(
         assert (await finish(served.client, job))["state"] == "done"
         assert document in list_read(tmp_path / "data")
         assert isinstance(await loader.take(document), Claim), "and it is free again"
+
+
+async def test_a_server_settles_the_index_after_one_that_was_killed(
+    stores: Callable[[], Awaitable[Store]], mongod: FakeMongod, tmp_path: Path
+) -> None:
+    store = await stores()
+
+    async def is_settled() -> bool:
+        record = await store.read_index()
+        return record is not None and record.settled and record.languages == ("pt",)
+
+    async with serve(tmp_path / "data", mongodb_uri=mongod.uri, lease_s=4) as served:
+        assert await Claims(store, 4).take("dead", PRESENT), "which nobody renews"
+        job = await start(served.client, "a.pdf", make_bytes(tmp_path))
+        assert (await finish(served.client, job))["state"] == "done"
+        assert not await is_settled()
+        async with asyncio.timeout(30):
+            await until(is_settled)
 
 
 def list_read(data: Path) -> list[str]:
