@@ -57,6 +57,9 @@ async def restore(library: Library, document_id: str, collections: Collection[st
 async def erase(library: Library, record: Record) -> None:
     """Carry out a deletion that is due: forget what was uploaded, unless it is wanted again."""
     async with library.changing:
+        planned = await library.store.get_record(ERASURE, record.id)
+        if planned is None or planned.due_at > time.time():
+            return  # restored meanwhile, or deleted again
         document = await library.store.get_document(record.id)
         if document is None:
             if not await library.jobs.find_open(record.id):

@@ -80,7 +80,7 @@ class Queue:
                 self._holder = await asyncio.to_thread(name_holder, self._library.settings.data_dir)
                 if first:
                     await self._take_up()
-                if first or self._behind or await self._has_work() or await self._is_last():
+                if first or self._behind or await self._is_due(KIND, ERASURE) or await self._is_last():
                     self._behind = False
                     async with self._library.lock.hold(self._tell_waiting):
                         self.waiting = ""
@@ -105,9 +105,9 @@ class Queue:
                     if known := await self._store.get_document(document.id):
                         await resume(self._library, known)
 
-    async def _has_work(self) -> bool:
+    async def _is_due(self, *kinds: str) -> bool:
         now = time.time()
-        records = [*await self._store.list_records(KIND), *await self._store.list_records(ERASURE)]
+        records = [record for kind in kinds for record in await self._store.list_records(kind)]
         return any(
             r.open and r.due_at <= now and (r.is_free(now, self._lease_s) or r.holder == self._holder) for r in records
         )
@@ -117,11 +117,16 @@ class Queue:
         return self._left_unsettled and not await self._turns.find_others()
 
     async def _work_through(self) -> None:
+        self._left_unsettled = True  # also when something fails
         await self._free_leases()
-        erased = await self._erase_due()
+        if await self._is_due(ERASURE):
+            async with self._turns.present():
+                await self._unsettle()
+                await self._erase_due()
+            self.waiting = ""
         record = await self._store.read_index()
-        at_work = await self._has_work()
-        if not at_work and (record is None or (record.settled and not erased)):
+        at_work = await self._is_due(KIND)
+        if not at_work and (record is None or record.settled):
             self._left_unsettled = False
             return
         if at_work:
@@ -202,17 +207,12 @@ class Queue:
         finally:
             del self._works[record.id]
 
-    async def _erase_due(self) -> int:
-        """How many deletions were carried out."""
-        erased = 0
+    async def _erase_due(self) -> None:
         while (record := await self._claim(ERASURE)) is not None:
-            await self._unsettle()
             await erase(self._library, record)
-            erased += 1
-        return erased
 
     async def _unsettle(self) -> None:
-        """What is described may differ from what there is from now on, also when this server is stopped."""
+        """What there is may differ from what is described from now on, also when this server is stopped."""
         async with self._turns.gate():
             record = await self._store.read_index()
             if record is not None and record.settled:

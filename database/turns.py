@@ -6,14 +6,12 @@ alone    the gate while nobody is present: to sweep, or to let another generatio
 """
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from database.claims import LOOK_S, MAKING, Claim, Claims
 from database.documents import Record
-from database.errors import ClaimLost
 from database.stores import Store
 
 GATE, PRESENT = "gate", "present"
@@ -59,14 +57,13 @@ class Turns:
 
     async def await_signs(self) -> None:
         """Return when each of the others that are present has given a sign of life since, or is known to be gone:
-        of one that was killed just now nobody can tell before."""
+        of one that was killed just now nobody can tell before. Raises `ClaimLost`."""
         seen, told = {record.id: record.revision for record in await self.find_others()}, False
         while seen and any(seen.get(record.id) == record.revision for record in await self.find_others()):
             if not told:
                 self._say(MAYBE_GONE)
             told = True
-            with contextlib.suppress(ClaimLost):  # all is published by now
-                await self.confirm()  # who waits for a sign, too, gets one
+            await self.confirm()  # who waits for a sign, too, gets one
             await asyncio.sleep(LOOK_S)
 
     @asynccontextmanager

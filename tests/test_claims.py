@@ -200,9 +200,16 @@ async def test_a_server_settles_the_index_after_one_that_was_killed(
         record = await store.read_index()
         return record is not None and record.settled and record.languages == ("pt",)
 
-    async with serve(tmp_path / "data", mongodb_uri=mongod.uri, lease_s=4) as served:
-        assert await Claims(store, 4).take("dead", PRESENT), "which nobody renews"
+    async def is_left_to_other() -> bool:
+        await other.renew()
+        return [record.id for record in await store.list_records(PRESENT)] == ["other"]
+
+    other = await Claims(store, 2).take("other", PRESENT)
+    assert isinstance(other, Claim)
+    async with serve(tmp_path / "data", mongodb_uri=mongod.uri, lease_s=2) as served:
         job = await start(served.client, "a.pdf", make_bytes(tmp_path))
+        await wait_for(served.client, job, lambda job: bool(job["state"] == "running"))
+        await until(is_left_to_other)
         assert (await finish(served.client, job))["state"] == "done"
         assert not await is_settled()
         async with asyncio.timeout(30):

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+from app.deletion import erase
 from app.holder import name_holder
+from app.keys import LIBRARY
 from tests import pdfs
 from tests.e2e.servers import run_server
 from tests.fakes.mongod import FakeMongod
@@ -232,13 +234,14 @@ class TestDeleting:
             assert document in await find_documents(served, "How many tonnes of apples?")
 
     async def test_an_upload_is_erased_for_good(self, home: Path, tmp_path: Path) -> None:
-        async with serve(home, undo_s=0.3) as served:
+        async with serve(home, undo_s=1) as served:
             job = await start(served.client, "a.pdf", make_bytes(tmp_path))
             await finish(served.client, job)
             await until(lambda: read_index(home).record["settled"])
+            watching = asyncio.create_task(asyncio.to_thread(watch_erasure, home))
             await get_json(served.client, f"/documents/{job['document']}", "DELETE")
             await self.check_gone(served, job["document"], "Registro 7")
-            at_once = await asyncio.to_thread(wait_for_erasure, home)
+            at_once = await watching
             assert not at_once["settled"] or at_once["languages"] == [], "as a server that is stopped would leave it"
             status, told = await get_json(served.client, f"/documents/{job['document']}/restore", "POST")
             assert status == 404 and "upload it again" in told["error"]
@@ -247,6 +250,19 @@ class TestDeleting:
         assert (index.documents, index.pages, index.chunks, index.windows) == ({}, [], [], [])
         assert index.record["languages"] == []
         assert not [path for folder in ("files", "pages") for path in (home / folder).rglob(f"*{job['document']}*")]
+
+    async def test_again_before_the_first_deletion_was_carried_out(self, served: Served, tmp_path: Path) -> None:
+        job = await start(served.client, "a.pdf", make_bytes(tmp_path))
+        await finish(served.client, job)
+        path, library = f"/documents/{job['document']}", served.app[LIBRARY]
+        assert (await get_json(served.client, path, "DELETE"))[0] == 200
+        claimed = await library.store.get_record("erasure", job["document"])
+        assert claimed is not None
+        for method, tail in (("POST", "/restore"), ("DELETE", "")):
+            assert (await get_json(served.client, path + tail, method))[0] == 200
+        await erase(library, claimed)  # as a server that stood still in between
+        assert (await get_json(served.client, f"{path}/restore", "POST"))[0] == 200
+        assert await find_documents(served, "Registro 7") == {job["document"]}
 
     async def test_uploading_it_again_restores_it(self, served: Served, tmp_path: Path) -> None:
         data = make_bytes(tmp_path)
@@ -278,16 +294,18 @@ def count_erasures(data_dir: Path) -> int:
         db.close()
 
 
-def wait_for_erasure(data_dir: Path) -> dict[str, Any]:
-    """The index record of the moment in which the last deletion was carried out."""
+def watch_erasure(data_dir: Path) -> dict[str, Any]:
+    """The index record of the moment in which the deletion that is about to be asked for was carried out."""
     db = sqlite3.connect(data_dir / "index.sqlite", timeout=30)
     try:
+        planned = False
         while True:
             left, record = db.execute(
                 "SELECT (SELECT count(*) FROM books WHERE kind = 'erasure'), value FROM meta WHERE key = 'index'"
             ).fetchone()
-            if not left:
+            if planned and not left:
                 return dict(json.loads(record))
+            planned = planned or bool(left)
             time.sleep(0.001)
     finally:
         db.close()

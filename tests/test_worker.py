@@ -1,6 +1,7 @@
 """A function in a process of its own: its value, its errors, and its end in every case."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -112,6 +113,7 @@ async def test_cancelled_before_a_thread_was_free_nothing_stays_open() -> None:
     asyncio.get_running_loop().set_default_executor(pool)
     pool.submit(free.wait)
     try:
+        gc.collect()
         before = psutil.Process().num_fds()
         task = asyncio.create_task(run_limited(chores.add, 2, 3, **LIMITS))
         await asyncio.sleep(0.1)

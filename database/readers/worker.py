@@ -77,7 +77,7 @@ async def run_limited(
 async def _exchange(task: Task) -> bytes:
     """All that the child sends, then its exit code; empty when the zygote was gone."""
     ours, theirs = socket.socketpair()
-    with ours:
+    with ours, theirs:  # a caller who is cancelled before a thread is free hands over nothing
         await asyncio.to_thread(_ZYGOTE.send, task, theirs)
         ours.setblocking(False)
         loop, data = asyncio.get_running_loop(), bytearray()
@@ -150,20 +150,26 @@ class _Zygote:
         self._told = False
 
     def send(self, task: Task, channel: socket.socket) -> None:
-        """Hand over a task and the socket for its result, which is closed here. Blocks for a moment."""
-        data = pickle.dumps(task)
-        with channel, self._lock:
-            if self._control is None:
-                self._start()
-            try:
-                self._pass(data, channel)
-            except (BrokenPipeError, ConnectionResetError):  # it was idle, and has ended
-                self._start()
-                self._pass(data, channel)
+        """Hand over a task and the socket for its result, which the caller no longer has then. Nothing is done when
+        the caller has closed it. Blocks for a moment."""
+        data, taken = pickle.dumps(task), channel.detach()
+        if taken < 0:
+            return
+        try:
+            with self._lock:
+                if self._control is None:
+                    self._start()
+                try:
+                    self._pass(data, taken)
+                except (BrokenPipeError, ConnectionResetError):  # it was idle, and has ended
+                    self._start()
+                    self._pass(data, taken)
+        finally:
+            os.close(taken)
 
-    def _pass(self, data: bytes, channel: socket.socket) -> None:
+    def _pass(self, data: bytes, channel: int) -> None:
         assert self._control is not None
-        socket.send_fds(self._control, [HEADER.pack(len(data))], [channel.fileno()])
+        socket.send_fds(self._control, [HEADER.pack(len(data))], [channel])
         self._control.sendall(data)
 
     def _start(self) -> None:
