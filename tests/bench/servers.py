@@ -18,7 +18,7 @@ MODEL = "llama3.1:8b"
 ACERVO, RELAY, DIRECT = "Acervo", "FastAPI + uvicorn + ollama", "the model itself"
 PASSING = "aiohttp, lines passed on unseen"
 CALLS = "three system calls"
-UNLIMITED = {"ASK_LIMIT": "0", "MAX_ANSWERS": "10000", "LOG_LEVEL": "WARNING"}
+UNLIMITED = {"ASK_LIMIT": "0", "MAX_ANSWERS": "10000", "LOG_LEVEL": "WARNING", "AUDIT_LOG": os.devnull}
 PIN = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execv(sys.argv[2], sys.argv[2:])"
 SERVER_CORE, LOAD_CORE = 0, 1
 """The server has a processor to itself; the model and the readers share the other one."""
