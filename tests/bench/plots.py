@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.kept import Result
-from tests.bench.measures import Measure
+from tests.bench.measures import Measure, round_off
 
 OWN, OTHER, THIRD = "#1f5f8b", "#8fa3bf", "#d9b48f"
 SIZE_IN, DPI = (9.0, 3.6), 130
@@ -56,7 +56,7 @@ def _bars(axes: Any, beside: Mapping[str, Measure], title: str) -> None:
     own = next((m.value for m in beside.values()), 0) or 0
     bars = [("Acervo", own), *((name.partition(":")[0], m.base or 0) for name, m in beside.items())]
     drawn = axes.barh([name for name, _ in bars], [value for _, value in bars], color=[OWN] + [OTHER] * len(beside))
-    axes.bar_label(drawn, [f"{value:.3g}" for _, value in bars], fontsize=8, padding=2)
+    axes.bar_label(drawn, [round_off(value) for _, value in bars], fontsize=8, padding=2)
     axes.invert_yaxis()
     axes.tick_params(labelsize=7)
     axes.set_title(title, loc="left", fontsize=9)
