@@ -53,11 +53,9 @@ class Queue:
 
     async def note_change(self) -> None:
         """Documents came or went otherwise: have the index described anew."""
-        record = await self._store.read_index()
-        if record is not None:
-            await self._store.write_index(replace(record, settled=False))
-            self._behind = True
-            self.wake()
+        await self._unsettle()
+        self._behind = True
+        self.wake()
 
     async def stop_job(self, job_id: str) -> bool:
         """Cancel a job and wait for its end; False when it is not at work here."""
@@ -106,6 +104,7 @@ class Queue:
                         await resume(self._library, known)
 
     async def _is_due(self, *kinds: str) -> bool:
+        """Whether an entry of these kinds is to be worked on now, and free."""
         now = time.time()
         records = [record for kind in kinds for record in await self._store.list_records(kind)]
         return any(
