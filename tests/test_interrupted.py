@@ -132,8 +132,8 @@ async def test_a_job_that_was_cancelled_can_be_tried_again(
 
     async with serve(home, mongodb_uri=mongod.uri, lease_s=2) as served:
         monkeypatch.setattr(RecordRows, "put", slowly)
-        job = await start(served.client, "a.pdf", make_bytes(tmp_path, 12))
-        await wait_for(served.client, job, lambda job: bool(job["pages"]["total"] == 12))
+        job = await start(served.client, "a.pdf", make_bytes(tmp_path, 36))
+        await wait_for(served.client, job, lambda job: bool(job["pages"]["total"] == 36))
         assert (await get_json(served.client, f"/jobs/{job['id']}", "DELETE"))[1]["state"] == "cancelled"
         assert (await get_json(served.client, f"/jobs/{job['id']}/retry", "POST"))[0] < 300
         async with asyncio.timeout(40):
