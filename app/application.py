@@ -180,7 +180,7 @@ async def run_queue(app: web.Application) -> AsyncIterator[None]:
     app[LIBRARY] = library = await asyncio.to_thread(Library, settings, app[ENGINE])
     app[QUEUE] = queue = Queue(library, is_busy=lambda: bool(app[ANSWERS]))
     library.wake, library.stop_job = queue.wake, queue.stop_job
-    app[FOLLOWER] = follower = Follower(library, queue.note_change) if settings.watch else None
+    app[FOLLOWER] = follower = Follower(library, queue.change) if settings.watch else None
     working = [asyncio.create_task(worker.run()) for worker in (queue, follower) if worker]
     if library.store.files is not None:
         working.append(asyncio.create_task(sweep_for_ever(library)))

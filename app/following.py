@@ -6,8 +6,8 @@ What to do is found as a load finds it, and done by the same queue as uploads, a
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import aclosing
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +49,10 @@ class _Found:
 
 
 class Follower:
-    """Follows for one server as long as `run` does. `note_change` is told when documents went or got names."""
+    """Follows for one server as long as `run` does. Documents go or get names only within a `change`."""
 
-    def __init__(self, library: Library, note_change: Callable[[], Awaitable[None]]):
-        self._library, self._store, self._note_change = library, library.store, note_change
+    def __init__(self, library: Library, change: Callable[[], AbstractAsyncContextManager[None]]):
+        self._library, self._store, self._change = library, library.store, change
         self._folder, self._data_dir = library.settings.pdf_dir, library.settings.data_dir
         self._files, self._missing = SettledFiles(SETTLE_S), dict[Name, float]()
         self._identity: tuple[int, int] | None = None
@@ -149,12 +149,11 @@ class Follower:
 
     async def _carry_out(self, plan: Plan) -> bool:
         """Whether files have to wait."""
-        for planned in plan.adopted:
-            await adopt(self._library, planned)
-        waits = await queue_files(self._library, plan)
-        for document, name in plan.removed:
-            await remove(self._library, document, name)
-            del self._missing[name]
-        if plan.adopted or plan.removed:
-            await self._note_change()
+        async with self._change() if plan.adopted or plan.removed else nullcontext():
+            for planned in plan.adopted:
+                await adopt(self._library, planned)
+            waits = await queue_files(self._library, plan)
+            for document, name in plan.removed:
+                await remove(self._library, document, name)
+                del self._missing[name]
         return waits

@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Container
+from collections.abc import AsyncIterator, Callable, Container
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from app.deletion import erase
@@ -51,10 +52,16 @@ class Queue:
         """There may be work."""
         self._woken.set()
 
-    async def note_change(self) -> None:
-        """Documents came or went otherwise: have the index described anew."""
-        await self._unsettle()
-        self._behind = True
+    @asynccontextmanager
+    async def change(self) -> AsyncIterator[None]:
+        """Documents may come or go otherwise within: the index is described anew after it, also when this server is
+        stopped before."""
+        async with Turns(self._store, self._library.claims, self._tell_waiting).present():
+            await self._unsettle()
+            try:
+                yield
+            finally:
+                self._behind = True
         self.wake()
 
     async def stop_job(self, job_id: str) -> bool:

@@ -2,7 +2,9 @@
 
 import asyncio
 import fcntl
+import json
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -15,6 +17,7 @@ from aiohttp import ClientSession
 from database.watching import SettledFiles, Unsettled
 from tests.e2e.servers import run_server
 from tests.fakes.mongod import FakeMongod
+from tests.loads import read_index
 from tests.server import NOBODY, Served, serve
 from tests.uploading import find_documents, get_json, list_names, make_bytes, until, upload
 
@@ -90,6 +93,35 @@ async def test_new_changed_renamed_and_removed_files(served: Served, folder: Pat
     await has(client)
     _, state = await get_json(client, "/ready")
     assert state["watch"] == {"name": str(folder), "state": "ready", "detail": ""}
+
+
+async def test_a_server_that_stops_while_it_removes_a_file(served: Served, home: Path, folder: Path, make: Any) -> None:
+    """The index is never left as one that calls itself settled and describes what is gone."""
+    (folder / "a.pdf").write_bytes(make(1))
+    await has(served.client, "a.pdf")
+    await until(lambda: read_index(home).record["settled"])
+    assert read_index(home).record["languages"] == ["pt"]
+    watching = asyncio.create_task(asyncio.to_thread(watch_removal, home))
+    (folder / "a.pdf").unlink()
+    left = await watching
+    assert not left["settled"] or left["languages"] == []
+    await until(lambda: read_index(home).record["settled"])
+    assert read_index(home).record["languages"] == []
+
+
+def watch_removal(data_dir: Path) -> dict[str, Any]:
+    """The index record of the moment in which the last document went."""
+    db = sqlite3.connect(data_dir / "index.sqlite", timeout=30)
+    try:
+        while True:
+            left, record = db.execute(
+                "SELECT (SELECT count(*) FROM documents), value FROM meta WHERE key = 'index'"
+            ).fetchone()
+            if not left:
+                return dict(json.loads(record))
+            time.sleep(0.001)
+    finally:
+        db.close()
 
 
 async def replaced(client: ClientSession, document: str) -> bool:
