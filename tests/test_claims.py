@@ -124,7 +124,7 @@ async def test_alone_waits_for_all_others_and_keeps_new_ones_out(stores: Callabl
 
         async with your_turn.present():
             waiting = asyncio.create_task(be_alone())
-            await asyncio.sleep(0.5)
+            await until(lambda: bool(told))
             assert not order and "writes to this index" in told[0]
         async with asyncio.timeout(20):
             while not order:  # noqa: ASYNC110

@@ -19,7 +19,7 @@ from tests import pdfs
 from tests.fakes.mongod import FakeMongod
 from tests.library import HARVEST, QUESTION, Library
 from tests.server import Served, ask, serve
-from tests.uploading import finish, get_json, start, wait_for
+from tests.uploading import finish, get_json, held, start, wait_for
 
 SECRET = "Amélia Duarte"
 SAME_QUESTIONS = (QUESTION, "relatório do farol", "farol", "Amélia Duarte 1887 faroleiro naufrágios")
@@ -156,8 +156,6 @@ async def test_what_is_published_as_its_job_is_stopped(served: Served, tmp_path:
     """The deletion has been written down by then, so that it is left out at once: that is no unknown document."""
     pages = [f"O farol da ilha foi construído em 1887 por Amélia Duarte. Folha {n}." for n in range(60)]
     data = await asyncio.to_thread(lambda: pdfs.make_pdf(tmp_path / "n.pdf", pages).read_bytes())
-    job = await start(served.client, "farol novo.pdf", data)
-    await wait_for(served.client, job, lambda line: line["stage"] in ("text", "layout"))
     library = served.app[LIBRARY]
     stop_job = library.stop_job
 
@@ -170,7 +168,10 @@ async def test_what_is_published_as_its_job_is_stopped(served: Served, tmp_path:
         return stopped
 
     library.stop_job = stop_late
-    status, deleted = await get_json(served.client, f"/documents/{job['document']}", "DELETE")
+    with held("layout"):
+        job = await start(served.client, "farol novo.pdf", data)
+        await wait_for(served.client, job, lambda line: line["stage"] in ("text", "layout"))
+        status, deleted = await get_json(served.client, f"/documents/{job['document']}", "DELETE")
     assert status == 200 and deleted["undo_until"] > 0
     assert await served.app[ENGINE].store.get_page(job["document"], 1) is None
     assert (await get_json(served.client, f"/documents/{job['document']}/restore", "POST"))[0] == 200

@@ -18,7 +18,7 @@ from tests.test_models_file import openai
 
 pytestmark = pytest.mark.usefixtures("strict_loop")
 
-SILENCE_S = 0.5
+SILENCE_S = 1
 NEAR = {"name": "near", "host": "127.0.0.1", "local": True}
 OLLAMA = {"name": "ollama", "host": "127.0.0.1", "local": True}
 

@@ -15,7 +15,7 @@ from tests.server import Served, ask, check_shape, send, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("strict_loop")]
 
-SILENCE_S = 0.5
+SILENCE_S = 1
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -65,8 +65,8 @@ async def until_ready(served: Served, wanted: bool) -> dict[str, str]:
         ({"error_after": 2}, "CUDA error"),
         ({"garbage_after": 2}, "Ollama"),
         ({"garbage_after": 0}, "Ollama"),
-        ({"silence_after": 2}, "sent nothing for 0.5 s"),
-        ({"first_token_silence_s": 60}, "sent nothing for 0.5 s"),
+        ({"silence_after": 2}, f"sent nothing for {SILENCE_S} s"),
+        ({"first_token_silence_s": 60}, f"sent nothing for {SILENCE_S} s"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -142,6 +142,7 @@ async def test_a_huge_image_stays_within_the_memory_limit(tmp_path: Path) -> Non
 async def test_a_page_that_keeps_layout_busy_too_long_is_read_as_text(tmp_path: Path) -> None:
     path = pdfs.make_word_bomb(tmp_path / "b.pdf", depth=5)
     assert path.stat().st_size < 3_000
+    await DocumentReader(IndexSettings.load()).warm_up()
     reading = await read(path, read_timeout_s=0.5)
     assert reading.pages[0].made_by == "text" and len(reading.pages[0].text.split()) > 29_000
     assert reading.notes == ("page 1: layout took over 5.5 s, plain text used",)
@@ -149,6 +150,7 @@ async def test_a_page_that_keeps_layout_busy_too_long_is_read_as_text(tmp_path: 
 
 async def test_a_page_that_is_too_much_even_as_text_is_refused(tmp_path: Path) -> None:
     path = pdfs.make_word_bomb(tmp_path / "b.pdf", depth=9)
+    await DocumentReader(IndexSettings.load()).warm_up()
     with pytest.raises(ReadError, match=r"page 1: layout took over 5\.5 s, and as plain text too: .*READ_TIMEOUT_S"):
         await read(path, read_timeout_s=0.5)
 

@@ -169,7 +169,7 @@ async def model() -> AsyncIterator[FakeOllama]:
 
 @pytest_asyncio.fixture
 async def served(library: Library, model: FakeOllama) -> AsyncIterator[Served]:
-    async with serve(library.data_dir, llm="auto", ollama_host=model.url, rewrite_timeout_s=0.5) as served:
+    async with serve(library.data_dir, llm="auto", ollama_host=model.url, rewrite_timeout_s=2) as served:
         yield served
 
 

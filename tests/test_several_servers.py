@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)
 PASSWORD = "correct horse battery"
 LONG = 24
 """Pages of a document that keeps a job busy for some seconds."""
+LAG_S = 0.02
 QUESTION = "O que o faroleiro vê no farol?"
 
 
@@ -62,7 +63,7 @@ class Pair:
 async def run_pair(folder: Path, library: Library, **given: str) -> AsyncIterator[Pair]:
     """Two servers at which `ada` is an admin."""
     async with AsyncExitStack() as stack:
-        mongod = await stack.enter_async_context(FakeMongod(lag_s=0.02, text_lag_s=0.02))
+        mongod = await stack.enter_async_context(FakeMongod(lag_s=LAG_S, text_lag_s=LAG_S))
         ollama = await stack.enter_async_context(FakeOllama())
         settings = {"MONGODB_URI": mongod.uri, "OLLAMA_HOST": ollama.url, "TRUSTED_PROXIES": "127.0.0.1"}
         settings |= {"LOGIN_LIMIT": "3", "ASK_LIMIT": "0", "URL_ALLOW": "127.0.0.1"} | given
@@ -76,6 +77,16 @@ async def run_pair(folder: Path, library: Library, **given: str) -> AsyncIterato
         servers = [await each for each in running]
         cookie = await log_in(servers[0].url)
         yield Pair(servers, folders, mongod, ollama, {"Cookie": cookie})
+
+
+@contextmanager
+def slow_search(mongod: FakeMongod) -> Iterator[None]:
+    """Each stage of a document takes a while to be searchable, however quick the machine is."""
+    mongod.mongot.lag_s = mongod.mongot.text_lag_s = 3
+    try:
+        yield
+    finally:
+        mongod.mongot.lag_s = mongod.mongot.text_lag_s = LAG_S
 
 
 async def log_in(url: str, name: str = "ada", password: str = PASSWORD, address: str = "203.0.113.1") -> str:
@@ -167,9 +178,18 @@ async def test_a_document_behind_one_address(pair: Pair, address: str, tmp_path:
         assert (await get_json(other, document, "DELETE"))[0] == 200
 
 
-async def test_tokens_come_while_others_are_written(pair: Pair, address: str) -> None:
-    pair.ollama.switches.token_delay_s = 0.1
-    finished = pair.ollama.finished_streams
+@pytest_asyncio.fixture(loop_scope="module")
+async def slow_model(pair: Pair) -> AsyncIterator[FakeOllama]:
+    """A model that writes for a minute."""
+    switches = pair.ollama.switches
+    before = switches.answer, switches.token_delay_s
+    switches.answer, switches.token_delay_s = "palavra " * 600, 0.1
+    yield pair.ollama
+    switches.answer, switches.token_delay_s = before
+
+
+async def test_tokens_come_while_others_are_written(pair: Pair, address: str, slow_model: FakeOllama) -> None:
+    finished = slow_model.finished_streams
     async with pair.client(address) as client:
         job = await start(client, "stream.pdf", await asyncio.to_thread(make_bytes, pair.folders[0], 1, 77))
         await wait_for(client, job, lambda line: line["state"] == "done")
@@ -178,10 +198,10 @@ async def test_tokens_come_while_others_are_written(pair: Pair, address: str) ->
                 lines = response.content
                 while not json.loads(await lines.readline())["message"]["content"]:
                     pass
-                assert pair.ollama.finished_streams == finished, "the model is at its first tokens"
+                assert slow_model.finished_streams == finished, "the model is at its first tokens"
                 response.close()  # and it stops when the reader leaves
-            await until(lambda: not pair.ollama.open_streams)
-        assert pair.ollama.finished_streams == finished
+            await until(lambda: not slow_model.open_streams)
+        assert slow_model.finished_streams == finished
         await get_json(client, f"/documents/{job['document']}", "DELETE")
 
 
@@ -198,13 +218,14 @@ async def test_a_job_without_news_is_cancelled_from_the_other_server(pair: Pair)
 
 async def test_a_job_is_seen_and_cancelled_from_the_other_server(pair: Pair, tmp_path: Path) -> None:
     async with pair.client(pair.urls[0]) as one, pair.client(pair.urls[1]) as other:
-        job = await start(one, "long.pdf", await asyncio.to_thread(make_bytes, tmp_path, LONG, 5))
-        await wait_for(one, job, lambda line: line["state"] == "running")
-        clients = (one, other) if pair.find_holder(job) == 1 else (other, one)
-        seen = await wait_for(clients[0], job, lambda line: line["pages"]["total"] == LONG)
-        assert seen["state"] == "running"
-        status, ended = await get_json(clients[0], f"/jobs/{job['id']}", "DELETE")
-        assert (status, ended["state"]) == (200, "cancelled")
+        with slow_search(pair.mongod):
+            job = await start(one, "long.pdf", await asyncio.to_thread(make_bytes, tmp_path, LONG, 5))
+            await wait_for(one, job, lambda line: line["state"] == "running")
+            clients = (one, other) if pair.find_holder(job) == 1 else (other, one)
+            seen = await wait_for(clients[0], job, lambda line: line["pages"]["total"] == LONG)
+            assert seen["state"] == "running"
+            status, ended = await get_json(clients[0], f"/jobs/{job['id']}", "DELETE")
+            assert (status, ended["state"]) == (200, "cancelled")
         assert "long.pdf" not in {*await list_names(one), *await list_names(other)}
 
 
@@ -217,11 +238,12 @@ async def test_a_server_that_dies_leaves_its_job_to_the_other(
         pair.client(balancer.url) as client,
     ):
         data = await asyncio.to_thread(make_bytes, tmp_path, LONG, 6)
-        job = await start(client, "long.pdf", data)
-        await wait_for(client, job, lambda line: line["state"] == "running")
-        holder = pair.find_holder(job)
-        assert holder is not None
-        await pair.servers[holder].kill()
+        with slow_search(pair.mongod):
+            job = await start(client, "long.pdf", data)
+            await wait_for(client, job, lambda line: line["state"] == "running")
+            holder = pair.find_holder(job)
+            assert holder is not None
+            await pair.servers[holder].kill()
         last = [line async for line in follow(client, job["id"])][-1]
         assert (last["state"], last["pages"]["done"]) == ("done", LONG)
         assert await find(client) == {job["document"]}

@@ -2,18 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession, FormData
 
+from database.ingest import Ingester
+from database.readers import DocumentReader
 from tests import pdfs
 from tests.server import Answer, Served, ask
 
 Job = dict[str, Any]
 WORDS = ["farol", "ilha", "faroleiro", "vento", "ondas", "navios", "baleias", "chuva", "neve", "barco", "porto"]
+NEXT = {"received": (DocumentReader, "read_plain"), "text": (Ingester, "_outline"), "layout": (Ingester, "_complete")}
+"""What makes the contents of the stage after this one."""
 
 
 def make_form(*files: tuple[str, bytes]) -> FormData:
@@ -57,6 +63,25 @@ async def wait_for(client: ClientSession, job: Job, reached: Callable[[Job], boo
         if reached(line):
             return line
     raise AssertionError("the job ended before")
+
+
+@contextmanager
+def held(stage: str) -> Iterator[None]:
+    """Documents stay at this stage within, however quick the machine is: what the next one needs is made, and waits."""
+    gate, (maker, name) = asyncio.Event(), NEXT[stage]
+    make = getattr(maker, name)
+
+    async def make_and_wait(*args: Any) -> Any:
+        made = await make(*args)
+        await gate.wait()
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(maker, name, make_and_wait)
+        try:
+            yield
+        finally:
+            gate.set()
 
 
 async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:

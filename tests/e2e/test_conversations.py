@@ -204,7 +204,7 @@ async def test_an_edited_question_is_a_branch_of_its_own(
 async def test_an_answer_goes_on_while_another_conversation_is_read(
     open_page: OpenPage, server: Server, ollama: FakeOllama
 ) -> None:
-    ollama.switches.answer, ollama.switches.token_delay_s = "word " * 60 + "and the end.", 0.05
+    ollama.switches.answer, ollama.switches.token_delay_s = "word " * 1000 + "and the end.", 0.05
     page = await open_page(server.url)
     turn = await ask(page, "A slow one?")
     await expect(turn.locator(".answer")).to_contain_text("word word")
@@ -212,6 +212,7 @@ async def test_an_answer_goes_on_while_another_conversation_is_read(
     await expect(page.get_by_role("button", name="Send")).to_be_visible()
     await page.go_back()
     await expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    ollama.switches.token_delay_s = 0
     await wait_for_phase(turn, "done")
     await expect(turn.locator(".answer")).to_contain_text("and the end.")
 
@@ -257,7 +258,7 @@ async def test_the_list_is_searched_renamed_and_cleared(
     await page.get_by_role("button", name="Delete all").click()
     await expect(links).to_have_count(0)
     await reload(page)
-    await expect(await open_sidebar(page)).to_contain_text("Conversations appear here")
+    await expect(sidebar).to_contain_text("Conversations appear here")
 
 
 async def test_conversations_leave_as_files_and_come_back(
@@ -281,6 +282,7 @@ async def test_conversations_leave_as_files_and_come_back(
     note = await bring(page, exported)
     await expect(note).to_contain_text("1 was here already")
     await choose(page, "How does: the search/work?", "Delete")
+    await expect(page.locator("#sidebar").get_by_role("link")).to_have_count(0)
     note = await bring(page, exported)
     await expect(note).to_contain_text("1 conversation imported")
     await page.locator("#sidebar").get_by_role("link").click()

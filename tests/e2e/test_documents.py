@@ -1,11 +1,14 @@
 """Documents in a real browser: dropped and picked, followed until they are ready, deleted and brought back, chosen."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from aiohttp import ClientSession
 from playwright.async_api import FilePayload, Locator, Page, expect
 
 from database.settings import ROOT
@@ -39,6 +42,18 @@ async def shelf(tmp_path_factory: pytest.TempPathFactory, fake_ollama: FakeOllam
     limits = {"MAX_FILE_MB": str(MAX_FILE_MB), "OLLAMA_HOST": fake_ollama.url, "URL_ALLOW": "127.0.0.1"}
     async with run_server(base / "data", base / "pdf", **limits) as running:
         yield running
+
+
+@asynccontextmanager
+async def answering(shelf: Server, ollama: FakeOllama) -> AsyncIterator[None]:
+    """Somebody reads an answer within: files let it go first, and so take a while, however quick the machine is."""
+    answer, ollama.switches.answer, ollama.switches.token_delay_s = ollama.switches.answer, "word " * 5000, 0.1
+    async with ClientSession(shelf.url) as client, client.post("/", json={"prompt": "What is a window?"}) as response:
+        assert response.status == 200
+        while not json.loads(await response.content.readline())["message"]["content"]:
+            pass
+        ollama.switches.answer = answer
+        yield
 
 
 def make_long(path: Path, topic: str) -> Path:
@@ -129,18 +144,18 @@ async def test_a_dropped_folder_can_be_asked_before_it_is_ready(
     await drag(page, "dragEnter", files=files)
     await drag(page, "dragOver", files=files)
     await expect(overlay).to_be_visible()
-    await drag(page, "drop", files=files)
-    await expect(overlay).to_be_hidden()
-
     row = transfer(page, "harvest é.pdf")
-    await expect(page.get_by_text("1 other file was left out")).to_be_visible()
-    await expect(page.locator("#show-documents")).to_contain_text("1 on the way")
-    await expect(row).to_contain_text("Can be asked already")
-    await expect(row).to_have_attribute("data-phase", "working")
-    turn = await ask(page, "How many tonnes of quinces did Serra harvest in 1942?")
-    await wait_for_phase(turn, "done")
-    await expect(turn.locator(".sources")).to_contain_text("harvest é.pdf")
-    await expect(row).to_contain_text(re.compile(r"indexed: \d+ of \d+"), timeout=READY_MS)
+    async with answering(shelf, ollama):
+        await drag(page, "drop", files=files)
+        await expect(overlay).to_be_hidden()
+        await expect(page.get_by_text("1 other file was left out")).to_be_visible()
+        await expect(page.locator("#show-documents")).to_contain_text("1 on the way")
+        await expect(row).to_contain_text("Can be asked already")
+        await expect(row).to_have_attribute("data-phase", "working")
+        turn = await ask(page, "How many tonnes of quinces did Serra harvest in 1942?")
+        await wait_for_phase(turn, "done")
+        await expect(turn.locator(".sources")).to_contain_text("harvest é.pdf")
+        await expect(row).to_contain_text(re.compile(r"indexed: \d+ of \d+"), timeout=READY_MS)
     await expect(row).to_have_attribute("data-phase", "done", timeout=READY_MS)
     listed = entry(page, "harvest é.pdf")
     await expect(listed).to_contain_text(f"{LONG} pages")
@@ -193,7 +208,9 @@ async def test_each_file_that_is_refused_is_told_why(open_page: OpenPage, shelf:
     await expect(entry(page, "guia-do-acervo.pdf")).to_have_count(1)
 
 
-async def test_cancelled_and_tried_again(open_page: OpenPage, shelf: Server, tmp_path: Path) -> None:
+async def test_cancelled_and_tried_again(
+    open_page: OpenPage, shelf: Server, ollama: FakeOllama, tmp_path: Path
+) -> None:
     page = await open_page(shelf.url)
     await open_drawer(page)
     session = await page.context.new_cdp_session(page)
@@ -210,31 +227,35 @@ async def test_cancelled_and_tried_again(open_page: OpenPage, shelf: Server, tmp
     await page.get_by_role("button", name="Try “slow.pdf” again").click()
     await expect(row).to_contain_text("Ready", timeout=READY_MS)
 
-    await pick(page, [make_long(tmp_path / "long.pdf", "Medlars.")])
     row = transfer(page, "long.pdf")
-    await expect(row).to_contain_text("Can be asked already")
-    await expect(entry(page, "long.pdf")).to_have_count(1)
-    await page.get_by_role("button", name="Cancel “long.pdf”").click()
-    await expect(row).to_contain_text("Cancelled")
-    await expect(entry(page, "long.pdf")).to_have_count(0)
-    await page.get_by_role("button", name="Try “long.pdf” again").click()
-    await expect(row).to_contain_text("Can be asked already")
-    await expect(entry(page, "long.pdf")).to_have_count(1)
-    await page.get_by_role("button", name="Cancel “long.pdf”").click()
-    await expect(row).to_contain_text("Cancelled")
+    async with answering(shelf, ollama):
+        await pick(page, [make_long(tmp_path / "long.pdf", "Medlars.")])
+        await expect(row).to_contain_text("Can be asked already")
+        await expect(entry(page, "long.pdf")).to_have_count(1)
+        await page.get_by_role("button", name="Cancel “long.pdf”").click()
+        await expect(row).to_contain_text("Cancelled")
+        await expect(entry(page, "long.pdf")).to_have_count(0)
+        await page.get_by_role("button", name="Try “long.pdf” again").click()
+        await expect(row).to_contain_text("Can be asked already")
+        await expect(entry(page, "long.pdf")).to_have_count(1)
+        await page.get_by_role("button", name="Cancel “long.pdf”").click()
+        await expect(row).to_contain_text("Cancelled")
 
 
-async def test_a_reload_shows_what_is_on_its_way(open_page: OpenPage, shelf: Server, tmp_path: Path) -> None:
+async def test_a_reload_shows_what_is_on_its_way(
+    open_page: OpenPage, shelf: Server, ollama: FakeOllama, tmp_path: Path
+) -> None:
     page = await open_page(shelf.url)
     await open_drawer(page)
-    await pick(page, [make_long(tmp_path / "reloaded.pdf", "Sloes.")])
-    await expect(transfer(page, "reloaded.pdf")).to_contain_text(re.compile("Received|Can be asked"))
-    await page.reload()
-    await expect(page.locator("#show-documents")).to_contain_text("on the way")
-    await open_drawer(page)
-    await expect(transfer(page, "reloaded.pdf")).to_contain_text("Can be asked already")
-    await page.get_by_role("button", name="Cancel “reloaded.pdf”").click()
-    await expect(transfer(page, "reloaded.pdf")).to_contain_text("Cancelled")
+    async with answering(shelf, ollama):
+        await pick(page, [make_long(tmp_path / "reloaded.pdf", "Sloes.")])
+        await expect(transfer(page, "reloaded.pdf")).to_contain_text(re.compile("Received|Can be asked"))
+        await page.reload()
+        await expect(page.locator("#show-documents")).to_contain_text("on the way")
+        await open_drawer(page)
+        await expect(transfer(page, "reloaded.pdf")).to_contain_text("Can be asked already")
+        await page.get_by_role("button", name="Cancel “reloaded.pdf”").click()
+        await expect(transfer(page, "reloaded.pdf")).to_contain_text("Cancelled")
 
 
 async def test_deleted_and_brought_back_by_the_keyboard(open_page: OpenPage, shelf: Server) -> None:

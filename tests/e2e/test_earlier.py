@@ -121,7 +121,7 @@ async def test_what_another_tab_removed_goes_on_with_what_is_shown(
     articles = await open_long(page, 60)
     other = await page.context.new_page()
     await other.goto(server.url)
-    await open_sidebar(other)
+    await expect(other.locator("#sidebar")).to_be_visible()
     await choose(other, "Talk 0", "Delete")
     await expect(page.locator("#sidebar").get_by_role("link")).to_have_count(0)
     await show_earlier(page, 10)

@@ -1,11 +1,12 @@
 """The switch for the model: what is there, what is remembered, and what may leave the machine."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, Request, expect
+from playwright.async_api import Page, Request, Route, expect
 
 from tests.e2e.conftest import OpenPage
 from tests.e2e.servers import Server, run_server
@@ -35,6 +36,27 @@ async def choosy(loaded: tuple[Path, Path], several: FakeOllama) -> AsyncIterato
 async def choose(page: Page, name: str) -> None:
     await page.locator("#model").click()
     await page.get_by_role("radio", name=name).click()
+
+
+async def test_a_press_counts_also_when_the_list_is_read_meanwhile(open_page: OpenPage, choosy: Server) -> None:
+    page = await open_page(choosy.url)
+    await expect(page.locator("#model")).to_have_text("llama3.1:8b")
+    pressed = asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        await pressed.wait()
+        await route.continue_()
+
+    await page.route("**/models", answer_late)
+    async with page.expect_response("**/models") as read:
+        await page.locator("#model").click()
+        await page.get_by_role("radio", name="qwen2.5:7b").hover()
+        await page.mouse.down()
+        pressed.set()
+    await (await read.value).finished()
+    await page.evaluate("new Promise(requestAnimationFrame)")
+    await page.mouse.up()
+    await expect(page.locator("#model")).to_have_text("qwen2.5:7b")
 
 
 async def test_the_chosen_model_answers_and_is_remembered(

@@ -12,7 +12,7 @@ from typing import Self
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, hdrs, web
 
-ARRIVING_S = 0.1
+ARRIVING_S = 0.3
 """Between the last bytes and a reset, which would overtake them."""
 HOP_BY_HOP = {hdrs.CONNECTION, hdrs.TRANSFER_ENCODING, hdrs.CONTENT_LENGTH, hdrs.KEEP_ALIVE}
 
