@@ -1,8 +1,12 @@
 """The loopback mongod answers unmodified drivers as MongoDB Atlas Local does."""
 
 import asyncio
+import gc
 import math
+import socket
 import threading
+import time
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -299,6 +303,22 @@ async def test_login() -> None:
         assert right.admin.command("ping") == {"ok": 1.0}
         for client in (stranger, wrong, unknown, right):
             client.close()
+
+
+def test_connections_that_are_being_accepted_as_it_stops_are_closed() -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(20):
+            server = FakeMongod()
+            server.start()
+            assert server._loop
+            server._loop.call_soon_threadsafe(time.sleep, 0.02)
+            clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
+            server.stop()
+            for client in clients:
+                client.close()
+        gc.collect()
+    assert not told
 
 
 async def test_a_name_that_only_its_container_knows() -> None:

@@ -107,11 +107,13 @@ class FakeMongod:
         self._server = await asyncio.start_server(self._connected, sock=sock)
 
     async def _close(self) -> None:
-        if self._server:
-            self._server.close()
-            self._server = None
+        server, self._server = self._server, None
+        for sock in server.sockets if server else ():
+            asyncio.get_running_loop().remove_reader(sock.fileno())
         for _ in range(TURNS_TO_BEGIN):
             await asyncio.sleep(0)
+        if server:
+            server.close()  # not before: a connection that is being accepted would never be closed (Python 3.11)
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)

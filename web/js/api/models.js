@@ -26,7 +26,8 @@ export function createModels(store, ask) {
         () => ({ ...store.models.value, phase: "failed" }),
       )
       .then((state) => {
-        store.models.value = state;
+        // The same list again is no news: what is pressed just now stays in its place.
+        if (JSON.stringify(state) !== JSON.stringify(store.models.value)) store.models.value = state;
         reading = null;
       });
     return reading;

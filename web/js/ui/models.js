@@ -18,22 +18,14 @@ export function createModelSwitch(page) {
   async function choose(wanted) {
     // The arrow keys choose on their way; a press has arrived.
     const browsing = panel.contains(document.querySelector(":focus-visible"));
-    if (!(await models.choose(wanted))) {
-      drawn = "";
-      draw();
-    }
+    if (!(await models.choose(wanted))) draw();
     if (!browsing && panel.matches(":popover-open")) panel.hidePopover();
     if (!panel.matches(":popover-open")) button.focus();
   }
-  let drawn = "";
   function draw() {
     const chosen = findChosen(page);
     button.hidden = !chosen;
     if (chosen) drawButton(button, name, chosen);
-    const { phase, list } = store.models.value;
-    const news = JSON.stringify([chosen, list, phase === "failed", store.allowed.value]);
-    if (news === drawn) return; // what is pressed just now stays in its place
-    drawn = news;
     const inside = panel.contains(document.activeElement) && document.activeElement.value;
     panel.replaceChildren(...describeList(page, chosen, choose));
     if (inside) panel.querySelector(`[value="${CSS.escape(inside)}"]`)?.focus();
