@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,11 +149,12 @@ class Follower:
 
     async def _carry_out(self, plan: Plan) -> bool:
         """Whether files have to wait."""
-        async with self._change() if plan.adopted or plan.removed else nullcontext():
-            for planned in plan.adopted:
-                await adopt(self._library, planned)
-            waits = await queue_files(self._library, plan)
-            for document, name in plan.removed:
-                await remove(self._library, document, name)
-                del self._missing[name]
+        waits = await queue_files(self._library, plan)
+        if plan.adopted or plan.removed:
+            async with self._change():
+                for planned in plan.adopted:
+                    await adopt(self._library, planned)
+                for document, name in plan.removed:
+                    await remove(self._library, document, name)
+                    del self._missing[name]
         return waits

@@ -45,6 +45,7 @@ class Queue:
         self._works: dict[str, Work] = {}
         self._woken, self._noting = asyncio.Event(), asyncio.Lock()
         self._behind = self._left_unsettled = False
+        self._changes = 0
         self.waiting = ""
         """Why no job is begun; empty when there is no reason."""
 
@@ -57,10 +58,12 @@ class Queue:
         """Documents may come or go otherwise within: the index is described anew after it, also when this server is
         stopped before."""
         async with Turns(self._store, self._library.claims, self._tell_waiting).present():
-            await self._unsettle()
+            self._changes += 1
             try:
+                await self._unsettle()
                 yield
             finally:
+                self._changes -= 1
                 self._behind = True
         self.wake()
 
@@ -86,7 +89,6 @@ class Queue:
                 if first:
                     await self._take_up()
                 if first or self._behind or await self._is_due(KIND, ERASURE) or await self._is_last():
-                    self._behind = False
                     async with self._library.lock.hold(self._tell_waiting):
                         self.waiting = ""
                         await self._work_through()
@@ -132,7 +134,7 @@ class Queue:
             self.waiting = ""
         record = await self._store.read_index()
         at_work = await self._is_due(KIND)
-        if not at_work and (record is None or record.settled):
+        if not (at_work or self._behind) and (record is None or record.settled):
             self._left_unsettled = False
             return
         if at_work:
@@ -143,8 +145,9 @@ class Queue:
                 while await self._serve_all():
                     pass
             async with self._turns.leave() as alone:
+                self._behind = False  # a change that ends from now on says so again
                 if record := await self._store.read_index():
-                    await describe_index(self._store, record, settled=alone)
+                    await describe_index(self._store, record, settled=alone and not self._changes)
             self._left_unsettled = not alone
         await self._library.jobs.prune()
 

@@ -7,19 +7,33 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
+from app.keys import LIBRARY, QUEUE
+from app.taking import remove
 from database.watching import SettledFiles, Unsettled
+from tests import pdfs
 from tests.e2e.servers import run_server
 from tests.fakes.mongod import FakeMongod
 from tests.loads import read_index
 from tests.server import NOBODY, Served, serve
-from tests.uploading import find_documents, get_json, list_names, make_bytes, until, upload
+from tests.uploading import (
+    find_documents,
+    finish,
+    get_json,
+    held,
+    list_names,
+    make_bytes,
+    start,
+    until,
+    upload,
+    wait_for,
+)
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -107,6 +121,31 @@ async def test_a_server_that_stops_while_it_removes_a_file(served: Served, home:
     assert not left["settled"] or left["languages"] == []
     await until(lambda: read_index(home).record["settled"])
     assert read_index(home).record["languages"] == []
+
+
+async def test_jobs_that_end_during_a_change_do_not_settle_the_index(
+    served: Served, home: Path, folder: Path, tmp_path: Path, make: Any
+) -> None:
+    (folder / "a.pdf").write_bytes(make(1))
+    await has(served.client, "a.pdf")
+    await until(lambda: read_index(home).record["settled"])
+    (document,) = await served.app[LIBRARY].store.list_documents()
+    english = "The village of Serra harvested nine tonnes of apples in this year, as the register of the parish says. "
+    path = await asyncio.to_thread(pdfs.make_pdf, tmp_path / "b.pdf", [english * 5])
+    with ExitStack() as stack:
+        stack.enter_context(held("layout"))
+        job = await start(served.client, "b.pdf", path.read_bytes())
+        await wait_for(served.client, job, lambda line: line["stage"] == "layout")
+        async with served.app[QUEUE].change():
+            stack.close()
+            assert (await finish(served.client, job))["state"] == "done"
+            await asyncio.sleep(1)  # the queue has nothing to do any more
+            left = read_index(home).record
+            assert not left["settled"] and left["languages"] == ["en", "pt"]
+            (folder / "a.pdf").unlink()
+            await remove(served.app[LIBRARY], document, document.names[0])
+    await until(lambda: read_index(home).record["settled"])
+    assert read_index(home).record["languages"] == ["en"]
 
 
 def watch_removal(data_dir: Path) -> dict[str, Any]:

@@ -258,6 +258,7 @@ async def test_the_list_is_searched_renamed_and_cleared(
     await page.get_by_role("button", name="Delete all").click()
     await expect(links).to_have_count(0)
     await reload(page)
+    await expect(sidebar).to_be_visible()
     await expect(sidebar).to_contain_text("Conversations appear here")
 
 
