@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+from app import queue
 from app.deletion import erase
 from app.holder import name_holder
 from app.keys import LIBRARY
+from database.errors import StoreError
 from tests import pdfs
 from tests.e2e.servers import run_server
 from tests.fakes.mongod import FakeMongod
@@ -348,6 +350,27 @@ async def test_a_stopped_server_gives_its_job_back(home: Path, tmp_path: Path) -
         _, body = await get_json(served.client, "/jobs")
         assert [j["state"] in ("queued", "running") for j in body["jobs"]] == [True]
         assert (await finish(served.client, job))["state"] == "done"
+
+
+async def test_a_store_that_fails_as_the_index_is_described_is_asked_again(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe, failed = queue.describe_index, asyncio.Event()
+
+    async def fail_once(*args: Any, **options: Any) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise StoreError("The store is away.")
+        return await describe(*args, **options)
+
+    monkeypatch.setattr(queue, "describe_index", fail_once)
+    async with serve(home) as served:
+        job = await start(served.client, "a.pdf", make_bytes(tmp_path))
+        assert (await finish(served.client, job))["state"] == "done"
+        await failed.wait()
+        assert not read_index(home).record["settled"]
+        await until(lambda: read_index(home).record["settled"])
+        assert read_index(home).record["languages"] == ["pt"]
 
 
 async def test_two_servers_do_no_job_twice(home: Path, tmp_path: Path) -> None:
