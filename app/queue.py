@@ -44,8 +44,10 @@ class Queue:
         self._turns = Turns(self._store, library.claims, self._tell_waiting)
         self._works: dict[str, Work] = {}
         self._woken, self._noting = asyncio.Event(), asyncio.Lock()
-        self._behind = self._left_unsettled = False
-        self._changes = 0
+        self._behind = False
+        """Whether documents came or went otherwise since the index was described."""
+        self._left_unsettled = False
+        """Whether it is described while others are present, who may never settle it."""
         self.waiting = ""
         """Why no job is begun; empty when there is no reason."""
 
@@ -58,12 +60,10 @@ class Queue:
         """Documents may come or go otherwise within: the index is described anew after it, also when this server is
         stopped before."""
         async with Turns(self._store, self._library.claims, self._tell_waiting).present():
-            self._changes += 1
             try:
                 await self._unsettle()
                 yield
             finally:
-                self._changes -= 1
                 self._behind = True
         self.wake()
 
@@ -147,7 +147,7 @@ class Queue:
             async with self._turns.leave() as alone:
                 self._behind = False  # a change that ends from now on says so again
                 if record := await self._store.read_index():
-                    await describe_index(self._store, record, settled=alone and not self._changes)
+                    await describe_index(self._store, record, settled=alone)
             self._left_unsettled = not alone
         await self._library.jobs.prune()
 

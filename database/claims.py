@@ -52,6 +52,11 @@ class Claim:
         self._writing, self._over = asyncio.Lock(), False
         self.key = (record.kind, record.id)
 
+    @property
+    def record(self) -> Record:
+        """Its entry as this process last wrote it."""
+        return self._record
+
     async def renew(self) -> None:
         """Hold it for the length of another lease. Raises `ClaimLost` when somebody else has it by now."""
         if self._shared:
@@ -163,7 +168,7 @@ class Claims:
 
     async def _take(self, key: tuple[str, str], past: str) -> "Claim | Closed | None":
         if not self.shared:
-            return Claim(self._store, Record(*key, {}), self._lease_s, False)
+            return Claim(self._store, Record(*key, {}, open=True), self._lease_s, False)
         record = await self._store.get_record(*key) or Record(*key, {})
         if not record.open and record.data.get("by", past) != past:
             return Closed(record.data["by"], record.data["reason"])
@@ -212,7 +217,7 @@ class Claims:
 
     def is_left(self, record: Record) -> bool:
         """Whether this one has been seen for the length of its lease without being renewed."""
-        return self._watch(record) > 1
+        return self.shared and self._watch(record) > 1
 
     def _watch(self, record: Record) -> float:
         """For how many lengths of its lease it has been seen without being renewed."""
@@ -223,9 +228,11 @@ class Claims:
         return (now - since) / max(self._lease_s, float(record.data.get("lease_s", 0)))
 
     async def list(self, kind: str) -> list[Record]:
-        """Every claim of a kind, open or closed."""
+        """Every claim of a kind, open or closed; where nothing is written, those that this process has."""
+        if not self.shared:
+            return [claim.record for claim in self._held.values() if claim is not None and claim.record.kind == kind]
         records: list[Record] = []
-        while self.shared and (more := await self._store.list_records(kind, after=records[-1].id if records else "")):
+        while more := await self._store.list_records(kind, after=records[-1].id if records else ""):
             records += more
         return records
 

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,22 @@ def read_index(data_dir: Path) -> Index:
             [row[:-1] for row in rows],
             np.array([np.frombuffer(row[-1], np.float32) for row in rows]),
         )
+    finally:
+        db.close()
+
+
+def watch_last(data_dir: Path, rows: str) -> dict[str, Any]:
+    """The index record of the moment in which the last of these rows (of the embedded store) went; waits for both."""
+    db = sqlite3.connect(data_dir / "index.sqlite", timeout=30)
+    try:
+        seen = False
+        while True:
+            count = f"SELECT (SELECT count(*) FROM {rows}), value FROM meta WHERE key = 'index'"
+            left, record = db.execute(count).fetchone()
+            if seen and not left:
+                return dict(json.loads(record))
+            seen = seen or bool(left)
+            time.sleep(0.001)
     finally:
         db.close()
 

@@ -2,9 +2,7 @@
 
 import asyncio
 import fcntl
-import json
 import os
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack
@@ -20,7 +18,7 @@ from database.watching import SettledFiles, Unsettled
 from tests import pdfs
 from tests.e2e.servers import run_server
 from tests.fakes.mongod import FakeMongod
-from tests.loads import read_index
+from tests.loads import read_index, watch_last
 from tests.server import NOBODY, Served, serve
 from tests.uploading import (
     find_documents,
@@ -115,7 +113,7 @@ async def test_a_server_that_stops_while_it_removes_a_file(served: Served, home:
     await has(served.client, "a.pdf")
     await until(lambda: read_index(home).record["settled"])
     assert read_index(home).record["languages"] == ["pt"]
-    watching = asyncio.create_task(asyncio.to_thread(watch_removal, home))
+    watching = asyncio.create_task(asyncio.to_thread(watch_last, home, "documents"))
     (folder / "a.pdf").unlink()
     left = await watching
     assert not left["settled"] or left["languages"] == []
@@ -146,21 +144,6 @@ async def test_jobs_that_end_during_a_change_do_not_settle_the_index(
             await remove(served.app[LIBRARY], document, document.names[0])
     await until(lambda: read_index(home).record["settled"])
     assert read_index(home).record["languages"] == ["en"]
-
-
-def watch_removal(data_dir: Path) -> dict[str, Any]:
-    """The index record of the moment in which the last document went."""
-    db = sqlite3.connect(data_dir / "index.sqlite", timeout=30)
-    try:
-        while True:
-            left, record = db.execute(
-                "SELECT (SELECT count(*) FROM documents), value FROM meta WHERE key = 'index'"
-            ).fetchone()
-            if not left:
-                return dict(json.loads(record))
-            time.sleep(0.001)
-    finally:
-        db.close()
 
 
 async def replaced(client: ClientSession, document: str) -> bool:

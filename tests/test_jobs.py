@@ -23,7 +23,7 @@ from tests import pdfs
 from tests.e2e.servers import run_server
 from tests.fakes.mongod import FakeMongod
 from tests.library import HARVEST, LIGHTHOUSE, QUESTION, Library
-from tests.loads import read_index
+from tests.loads import read_index, watch_last
 from tests.server import NOBODY, Served, serve
 from tests.uploading import (
     Job,
@@ -241,7 +241,7 @@ class TestDeleting:
             job = await start(served.client, "a.pdf", make_bytes(tmp_path))
             await finish(served.client, job)
             await until(lambda: read_index(home).record["settled"])
-            watching = asyncio.create_task(asyncio.to_thread(watch_erasure, home))
+            watching = asyncio.create_task(asyncio.to_thread(watch_last, home, "books WHERE kind = 'erasure'"))
             await get_json(served.client, f"/documents/{job['document']}", "DELETE")
             await self.check_gone(served, job["document"], "Registro 7")
             at_once = await watching
@@ -294,23 +294,6 @@ def count_erasures(data_dir: Path) -> int:
     db = sqlite3.connect(data_dir / "index.sqlite", timeout=30)
     try:
         return int(db.execute("SELECT count(*) FROM books WHERE kind = 'erasure'").fetchone()[0])
-    finally:
-        db.close()
-
-
-def watch_erasure(data_dir: Path) -> dict[str, Any]:
-    """The index record of the moment in which the deletion that is about to be asked for was carried out."""
-    db = sqlite3.connect(data_dir / "index.sqlite", timeout=30)
-    try:
-        planned = False
-        while True:
-            left, record = db.execute(
-                "SELECT (SELECT count(*) FROM books WHERE kind = 'erasure'), value FROM meta WHERE key = 'index'"
-            ).fetchone()
-            if planned and not left:
-                return dict(json.loads(record))
-            planned = planned or bool(left)
-            time.sleep(0.001)
     finally:
         db.close()
 

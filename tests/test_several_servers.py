@@ -28,6 +28,7 @@ PASSWORD = "correct horse battery"
 LONG = 24
 """Pages of a document that keeps a job busy for some seconds."""
 LAG_S = 0.02
+"""Of the search indexes behind what is written."""
 QUESTION = "O que o faroleiro vê no farol?"
 
 
