@@ -23,6 +23,9 @@ PAGE := $(or $(if $(filter install,$(MAKECMDGOALS)),,$(wildcard $(DONE)/page-tri
 # What the tests look at the page with.
 CHECKER := tests/web/node_modules/.package-lock.json
 
+# Who is offline shall not wait to be told.
+FETCH_RETRIES ?= 1
+
 SAY_OFFLINE = { echo "Fetching the Python packages failed; the lines above say why." >&2; \
 	echo "This needs the internet once. Behind a proxy set HTTPS_PROXY; then type the same command again." >&2; exit 1; }
 
@@ -130,7 +133,7 @@ $(DONE)/dev: requirements-dev.txt $(DONE)/requirements
 define FETCH_WITH_NPM
 npm=$$(command -v npm) || { echo "npm is missing; fetching it as a Python package." >&2; \
 		$(PIP) install --quiet --retries 1 --require-hashes -r requirements-node.txt && npm="$(CURDIR)/$(VENV)/bin/npm"; }; \
-	test -n "$$npm" && (cd $(1) && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$$npm" ci --ignore-scripts --no-audit --no-fund --fetch-retries=1)
+	test -n "$$npm" && (cd $(1) && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$$npm" ci --ignore-scripts --no-audit --no-fund --fetch-retries=$(FETCH_RETRIES))
 endef
 
 # npm writes this file itself. Without the libraries the page works, with plain text for Markdown.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib.font_manager  # makes the list of fonts that evaluations find below MPLCONFIGDIR
 import pytest
 
 from database.settings import ROOT
@@ -27,7 +28,12 @@ def start(home: Path, *arguments: str | Path, **settings: str) -> subprocess.Pop
     """Start an evaluation whose temporary files come below `home`/tmp, in the working folder `home`."""
     (home / "tmp").mkdir(exist_ok=True)
     environment = {"PATH": os.environ["PATH"], "ACERVO_ENV_FILE": os.devnull, "HOME": str(home)}
-    environment |= {"TMPDIR": str(home / "tmp"), "DATA_DIR": str(home / "data"), **settings}
+    environment |= {
+        "TMPDIR": str(home / "tmp"),
+        "DATA_DIR": str(home / "data"),
+        "MPLCONFIGDIR": matplotlib.get_cachedir(),
+    }
+    environment |= settings
     command = [sys.executable, EVALUATE, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, text=True, cwd=home, env=environment, start_new_session=True, **pipes)

@@ -71,6 +71,7 @@ def cluster(home: Path) -> Iterator[LocalCluster]:
     settings = {"distributed.scheduler.allowed-failures": 1, "distributed.worker.daemon": False}
     with dask.config.set(settings):
         options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+        options["memory_limit"] = None  # it is the machine's by the number of its processors
         environment = {"DATA_DIR": str(home / "worker"), "ACERVO_ENV_FILE": os.devnull, "MONGODB_URI": ""}
         with LocalCluster(**options, env=environment) as cluster:  # type: ignore[no-untyped-call]
             yield cluster

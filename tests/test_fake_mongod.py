@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -236,6 +237,8 @@ def test_unique_indexes(rows: Rows) -> None:
 def test_gridfs(rows: Rows) -> None:
     bucket, data = GridFSBucket(rows.database, "files"), bytes(range(256)) * 3000
     first = bucket.upload_from_stream("a", data, metadata={"ending": ".pdf"})
+    earlier = {"$set": {"uploadDate": datetime(2020, 1, 1, tzinfo=UTC)}}  # two may come within a millisecond
+    rows.database["files.files"].update_one({"_id": first}, earlier)
     second = bucket.upload_from_stream("a", data[:10])
     assert rows.database["files.chunks"].count_documents({"files_id": first}) == 3
     assert bucket.open_download_stream_by_name("a").read() == data[:10], "the one that came last"

@@ -196,9 +196,16 @@ def make_deep_docx(path: Path) -> Path:
 
 
 def make_bomb(path: Path) -> Path:
-    """A sheet of some kilobytes that would be two gigabytes."""
-    office.make_xlsx(path, rows=1)
-    return office.replace_member(path, "xl/worksheets/sheet1.xml", lambda data: data + b" " * (800 << 20))
+    """A sheet of some kilobytes that would be 800 megabytes, which are never in memory together."""
+    with zipfile.ZipFile(office.make_xlsx(path, rows=1)) as package:
+        members = {name: package.read(name) for name in package.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, data in members.items():
+            with package.open(name, "w") as member:
+                member.write(data)
+                for _ in range(800 if name == "xl/worksheets/sheet1.xml" else 0):
+                    member.write(b" " * (1 << 20))
+    return path
 
 
 def make_png(path: Path, width: int, height: int) -> Path:

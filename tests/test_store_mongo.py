@@ -116,15 +116,13 @@ def stages(server: FakeMongod, name: str) -> list[dict[str, Any]]:
 # Reaching the server
 
 
-async def test_no_server_names_the_address_and_hides_the_password() -> None:
-    async with FakeMongod() as server:
-        port = server.port
-    uri = f"mongodb://ana:segredo@127.0.0.1:{port}/"
+async def test_no_server_names_the_address_and_hides_the_password(unused_tcp_port: int) -> None:
+    uri = f"mongodb://ana:segredo@127.0.0.1:{unused_tcp_port}/"
     async with opener(mongodb_uri=uri, mongodb_timeout_s=0.2) as open_store:
         with pytest.raises(StoreUnavailable) as caught:
             await open_store()
     message = str(caught.value)
-    assert f"127.0.0.1:{port}" in message
+    assert f"127.0.0.1:{unused_tcp_port}" in message
     assert "docker compose up -d mongodb" in message
     assert "segredo" not in message
 

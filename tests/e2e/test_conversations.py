@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -221,7 +222,8 @@ async def test_the_list_is_searched_renamed_and_cleared(
     open_page: OpenPage, server: Server, ollama: FakeOllama
 ) -> None:
     ollama.switches.answer = "It is about élan."
-    page = await open_page(server.url)
+    noon = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"  # no midnight comes between
+    page = await open_page(server.url, timezone_id=noon)
     await answered(page, "What is a window?")
     ollama.switches.answer = "Quite another answer."
     await page.get_by_role("button", name="New conversation").click()

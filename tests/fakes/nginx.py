@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from aiohttp import ClientError, ClientSession
 
 from database.settings import ROOT
+from tests.fakes.ports import hold_port
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/opt/homebrew/bin")
 EXAMPLES = ROOT / "examples/nginx"
@@ -42,18 +42,17 @@ def write_files(folder: Path, port: int, servers: Sequence[str]) -> None:
 async def run_nginx(folder: Path, servers: Sequence[str]) -> AsyncIterator[str]:
     """Its address, for as long as the block lasts. `NGINX` must not be None."""
     assert NGINX is not None
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    write_files(folder, port, servers)
-    process = await asyncio.create_subprocess_exec(NGINX, "-p", f"{folder}/", "-c", "nginx.conf")
-    try:
-        await _wait(f"http://localhost:{port}", process)
-        yield f"http://localhost:{port}"
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    with hold_port() as held:
+        port = held.getsockname()[1]
+        write_files(folder, port, servers)
+        process = await asyncio.create_subprocess_exec(NGINX, "-p", f"{folder}/", "-c", "nginx.conf")
+        try:
+            await _wait(f"http://localhost:{port}", process)
+            yield f"http://localhost:{port}"
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
 
 
 async def _wait(url: str, process: asyncio.subprocess.Process) -> None:

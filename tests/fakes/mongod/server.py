@@ -16,6 +16,7 @@ from tests.fakes.mongod.faults import Fault, Faults
 from tests.fakes.mongod.mongot import MongotOptions
 from tests.fakes.mongod.scram import Scram
 from tests.fakes.mongod.wire import EXHAUST_ALLOWED, MORE_TO_COME, Doc, Request, WireError, pack_reply, read_request
+from tests.fakes.ports import hold_port
 
 STEPPED_DOWN = {91, 189, 10107, 11600, 11602, 13435, 13436}
 HELLO = ("hello", "ismaster", "isMaster")
@@ -39,6 +40,7 @@ class FakeMongod:
         self.seen: list[Doc] = []
         """The commands that came, in order, those befallen by faults too; handshakes left out."""
         self.port = 0
+        self._held: socket.socket | None = None
         self._users = users or {}
         self._advertised = advertised
         self._reply_ids = itertools.count(1)
@@ -64,7 +66,9 @@ class FakeMongod:
         await asyncio.to_thread(self.stop)
 
     def start(self) -> None:
-        """Listen on a free port of the loopback."""
+        """Listen on a free port of the loopback, which stays this server's while it refuses."""
+        self._held = hold_port()
+        self.port = self._held.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-mongod", daemon=True)
         self._thread.start()
@@ -72,8 +76,9 @@ class FakeMongod:
 
     def stop(self) -> None:
         """Close everything and end the thread."""
-        assert self._loop and self._thread
+        assert self._loop and self._thread and self._held
         self.refuse()
+        self._held.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -100,11 +105,7 @@ class FakeMongod:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     async def _listen(self) -> None:
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", self.port))
-        self.port = sock.getsockname()[1]
-        self._server = await asyncio.start_server(self._connected, sock=sock)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
 
     async def _close(self) -> None:
         server, self._server = self._server, None
