@@ -5,9 +5,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from app.settings import ServerSettings
+from tests.deep import DEEP
 from tests.fakes.ports import hold_port
 
 pytest_plugins = ("tests.server",)
@@ -15,11 +17,15 @@ pytest_plugins = ("tests.server",)
 
 def pytest_configure() -> None:
     """Close the developer's `.env` to the tests and to the programs that they start, as it may name a store in use, and
-    forget what their terminal and their way to the network are."""
+    forget what their terminal and their way to the network are. Examples are made up as tests/deep.py says."""
     os.environ["ACERVO_ENV_FILE"] = os.devnull
     for name in ("http_proxy", "https_proxy", "all_proxy", "force_color", "no_color", "columns"):
         for spelling in (name, name.upper()):
             os.environ.pop(spelling, None)
+    profiles = hypothesis.settings
+    examples = profiles(profiles.get_profile("ci"), derandomize=not DEEP, max_examples=100 * (1 + DEEP))
+    profiles.register_profile("acervo", examples)
+    profiles.load_profile("acervo")
     # A shell that starts the tests in the background has them, and what they start, ignore Ctrl+C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -41,8 +47,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
 @pytest.fixture
 def unused_tcp_port() -> Iterator[int]:
     """A port of 127.0.0.1 where nobody listens, and which no other program gets, before the test itself does."""
-    with hold_port() as held:
-        yield held.getsockname()[1]
+    with hold_port() as port:
+        yield port
 
 
 @pytest.fixture

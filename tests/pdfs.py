@@ -25,7 +25,7 @@ def make_pdf(path: Path, pages: Sequence[str], title: str = "", size: tuple[floa
     return _save(document, path)
 
 
-def make_table(path: Path) -> Path:
+def make_table(path: Path, **options: Any) -> Path:
     """A page with a ruled table of three columns and four rows."""
     document = pymupdf.open()
     page = document.new_page()
@@ -36,7 +36,7 @@ def make_table(path: Path) -> Path:
             box = pymupdf.Rect(72 + 130 * x, 120 + 24 * y, 202 + 130 * x, 144 + 24 * y)
             page.draw_rect(box)
             page.insert_text((box.x0 + 6, box.y0 + 16), cell, fontsize=11)
-    return _save(document, path)
+    return _save(document, path, **options)
 
 
 def make_encrypted(path: Path, user: str = "", owner: str = "owner") -> Path:

@@ -55,7 +55,7 @@ TEXT = st.lists(BLOCK, max_size=6).flatmap(
 PAGES = st.lists(TEXT, min_size=1, max_size=3).map(
     lambda texts: [Page(n, text, "layout") for n, text in enumerate(texts, 1)]
 )
-generous = settings(deadline=None, max_examples=60)
+generous = settings(max_examples=60)
 
 
 def chunk(*texts: str) -> list[Chunk]:

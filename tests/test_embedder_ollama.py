@@ -143,18 +143,13 @@ async def test_nobody_there(unused_tcp_port: int) -> None:
             pass
 
 
-async def test_it_goes_away_and_comes_back() -> None:
-    fake = FakeOllama([BGE_M3])
-    await fake.start()
-    port = int(fake.url.rpartition(":")[2])
+async def test_it_goes_away_and_comes_back(fake: FakeOllama) -> None:
     async with opened(fake.url) as embedder:
         await fake.stop()
         with pytest.raises(EmbedderError, match="`ollama serve`"):
             await embedder.embed_query("x")
-        again = FakeOllama([BGE_M3])
-        await again.start(port)
+        await fake.start()
         assert (await embedder.embed_query("x")).shape == (1024,)
-        await again.stop()
 
 
 async def test_no_memory_for_the_model(fake: FakeOllama) -> None:

@@ -89,7 +89,6 @@ async def test_is_told_logged_and_over_when_it_is_over(
 
 
 async def test_away_and_back(served: Served, fake: FakeOllama) -> None:
-    port = int(fake.url.rpartition(":")[2])
     assert (await until_ready(served, True))["state"] == "ready"
     await fake.stop()
     try:
@@ -97,14 +96,13 @@ async def test_away_and_back(served: Served, fake: FakeOllama) -> None:
         told = await until_ready(served, False)
         assert told["state"] == "away" and "ollama serve" in told["what_to_do"]
     finally:
-        await fake.start(port)
+        await fake.start()
     assert (await ask(served)).text == ANSWER
     await until_ready(served, True)
 
 
 async def test_quotations_stand_in_while_it_is_away(library: Library) -> None:
     async with FakeOllama() as fake, serve(library.data_dir, llm="auto", ollama_host=fake.url) as served:
-        port = int(fake.url.rpartition(":")[2])
         assert (await ask(served)).text == ANSWER
         await fake.stop()
         async with asyncio.timeout(30):
@@ -114,7 +112,7 @@ async def test_quotations_stand_in_while_it_is_away(library: Library) -> None:
         check_shape(answer)
         assert "ollama serve" in answer.text or "llama3.1:8b" in answer.text
         assert (await read_ready(served))[0], "quotations are answers"
-        await fake.start(port)
+        await fake.start()
         async with asyncio.timeout(30):
             while (await ask(served)).text != ANSWER:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)

@@ -119,12 +119,12 @@ async def test_a_store_that_is_away(tmp_path: Path) -> None:
 
 
 async def test_an_embedder_that_is_away_and_comes_back(tmp_path: Path, unused_tcp_port: int) -> None:
-    fake, host = FakeOllama(models=[BGE_M3]), f"http://127.0.0.1:{unused_tcp_port}"
+    fake, host = FakeOllama([BGE_M3], unused_tcp_port), f"http://127.0.0.1:{unused_tcp_port}"
     async with serve(tmp_path, embedder="ollama:bge-m3", ollama_host=host) as served:
         status, body = await read_ready(served)
         assert (status, body["embedder"]["state"]) == (503, "failed")
         assert host in body["embedder"]["detail"] and body["store"]["state"] == "empty"
-        await fake.start(unused_tcp_port)
+        await fake.start()
         try:
             async with asyncio.timeout(20):
                 while (found := await read_ready(served))[0] != 200:  # noqa: ASYNC110

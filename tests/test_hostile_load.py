@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import psutil
 from aiohttp import ClientSession, ClientTimeout
 
 from tests import hostile_pdfs
+from tests.deep import DEEP
 from tests.e2e.servers import run_server
 from tests.uploading import finish, list_names, make_bytes, start, upload
 
-DEEP = int(os.environ.get("ACERVO_DEEP", "0"))
-"""With 1 the whole corpus is sent."""
 FEW = (
     *("bomb in a bomb", "image bomb", "active content", "forms that draw each other"),
     *(

@@ -1,7 +1,6 @@
 """Files that mean harm are read, or refused with a reason, within their limits; the server does not feel it."""
 
 import asyncio
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,9 +19,8 @@ from database.readers.reporting import describe_cut
 from database.readers.worker import WorkerCrashed
 from database.settings import IndexSettings
 from tests import hostile_pdfs, pdfs
+from tests.deep import DEEP
 
-DEEP = int(os.environ.get("ACERVO_DEEP", "0"))
-"""How many times as many turned bits are tried."""
 SLOW = {"read_timeout_s": 2.0, "read_memory_mb": 1024}
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from database.documents import Candidate, PageTerms, Vector, Window
+from database.documents import PageTerms, Vector, Window
 from database.stores.postings import from_arrays, join, make_postings, pack, unpack
 from database.stores.segments import OF_WINDOWS, VIEWS, Segment, make_segment, refresh
 from database.stores.snapshot import Scope, Snapshot
@@ -128,13 +128,6 @@ def ask_full_text(rows: Sequence[str], terms: Sequence[str]) -> dict[int, float]
         return dict(found.fetchall())
 
 
-def ordered(found: Sequence[Candidate]) -> list[tuple[float, str, str, str, int]]:
-    """Candidates as the contract orders them, their scores to nine digits."""
-    rows = [(-round(c.score, 9), c.window_id, c.chunk_id, c.document_id, c.page) for c in found]
-    assert rows == sorted(rows)
-    return rows
-
-
 CHANGES = st.lists(
     st.tuples(st.sampled_from(["publish", "publish", "look", "remove", "hide", "look"]), st.sampled_from(KEYS)),
     max_size=25,
@@ -166,13 +159,17 @@ def test_terms_are_found_as_full_text_tables_find_them(
     allowed = library.allowed(scope)
     for view in VIEWS:
         rows = [*texts_of(view, library.held)]
-        expected = [
-            Candidate(rows[n][0].id, rows[n][0].chunk_id, score, rows[n][0].document_id, rows[n][0].page)
+        expected = {
+            (w.id, w.chunk_id, w.document_id, w.page): score
             for n, score in ask_full_text([text for _, text in rows], terms).items()
-            if (rows[n][0].document_id, rows[n][0].page) in allowed
-        ]
-        best = sorted(expected, key=lambda c: (-round(c.score, 9), c.window_id))[:limit]
-        assert ordered(snapshot.search_terms(view, terms, limit, scope)) == ordered(best)
+            if ((w := rows[n][0]).document_id, w.page) in allowed
+        }
+        found = snapshot.search_terms(view, terms, len(rows) + 1, scope)
+        scores = {(c.window_id, c.chunk_id, c.document_id, c.page): c.score for c in found}
+        # To nine digits: equal ones may differ in the last of a float, which decides their order.
+        assert scores == pytest.approx(expected, 1e-9, 0)
+        assert len(found) == len(expected) and found == sorted(found, key=lambda c: (-c.score, c.window_id))
+        assert snapshot.search_terms(view, terms, limit, scope) == found[:limit]
 
 
 @given(CHANGES, st.integers(0, 10**6), SCOPES, st.integers(1, 12))

@@ -249,10 +249,10 @@ async def test_the_view_follows_until_the_reader_scrolls_away(
 
 
 async def test_a_server_that_goes_away_is_said_so(
-    open_page: OpenPage, loaded: tuple[Path, Path], ollama: FakeOllama
+    open_page: OpenPage, loaded: tuple[Path, Path], ollama: FakeOllama, unused_tcp_port: int
 ) -> None:
     ollama.switches.answer, ollama.switches.token_delay_s = SLOW, 0.05
-    async with run_server(*loaded, OLLAMA_HOST=ollama.url) as own:
+    async with run_server(*loaded, OLLAMA_HOST=ollama.url, PORT=str(unused_tcp_port)) as own:
         page = await open_page(own.url, allow_errors=True)
         turn = await ask(page)
         await expect(turn.locator(".answer")).to_contain_text("word word word")

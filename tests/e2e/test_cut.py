@@ -94,10 +94,11 @@ async def test_what_was_cut_off_can_be_asked_again(
 
 
 async def test_a_server_that_dies_and_comes_back(
-    open_page: OpenPage, loaded: tuple[Path, Path], ollama: FakeOllama
+    open_page: OpenPage, loaded: tuple[Path, Path], ollama: FakeOllama, unused_tcp_port: int
 ) -> None:
     ollama.switches.answer, ollama.switches.token_delay_s = SLOW, 0.05
-    async with run_server(*loaded, OLLAMA_HOST=ollama.url) as first:
+    settings = {"OLLAMA_HOST": ollama.url, "PORT": str(unused_tcp_port)}
+    async with run_server(*loaded, **settings) as first:
         page = await open_page(first.url, allow_errors=True)
         status = page.get_by_role("status")
         turn = await ask(page)
@@ -108,7 +109,7 @@ async def test_a_server_that_dies_and_comes_back(
         await expect(status).to_have_text("The server does not answer")
         await expect(page.locator("#show-documents")).to_contain_text("Documents")
     ollama.switches.answer, ollama.switches.token_delay_s = ANSWER, 0
-    async with run_server(*loaded, OLLAMA_HOST=ollama.url, PORT=first.url.rpartition(":")[2]):
+    async with run_server(*loaded, **settings):
         await expect(status).to_have_text("Ready")
         await expect(page.locator("#show-documents")).to_contain_text("1 document")
         await wait_for_phase(await ask(page, "And now?"), "done")

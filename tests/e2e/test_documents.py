@@ -362,10 +362,11 @@ async def test_documents_on_a_phone(open_page: OpenPage, shelf: Server) -> None:
 
 
 async def test_the_first_document_and_a_server_that_goes_away(
-    open_page: OpenPage, tmp_path: Path, ollama: FakeOllama
+    open_page: OpenPage, tmp_path: Path, ollama: FakeOllama, unused_tcp_port: int
 ) -> None:
     (tmp_path / "none").mkdir()
-    async with run_server(tmp_path / "data", tmp_path / "none", OLLAMA_HOST=ollama.url) as own:
+    settings = {"OLLAMA_HOST": ollama.url, "PORT": str(unused_tcp_port)}
+    async with run_server(tmp_path / "data", tmp_path / "none", **settings) as own:
         page = await open_page(own.url, allow_errors=True)
         await expect(page.get_by_role("heading", level=2)).to_have_text("No documents yet")
         await wait_for_phase(turn := await ask(page, "What is there?"), "done")

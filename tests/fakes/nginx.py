@@ -42,8 +42,7 @@ def write_files(folder: Path, port: int, servers: Sequence[str]) -> None:
 async def run_nginx(folder: Path, servers: Sequence[str]) -> AsyncIterator[str]:
     """Its address, for as long as the block lasts. `NGINX` must not be None."""
     assert NGINX is not None
-    with hold_port() as held:
-        port = held.getsockname()[1]
+    with hold_port() as port:
         write_files(folder, port, servers)
         process = await asyncio.create_subprocess_exec(NGINX, "-p", f"{folder}/", "-c", "nginx.conf")
         try:

@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Self
@@ -30,6 +30,7 @@ from tests.fakes.ollama_wire import (
     refusal,
     token_line,
 )
+from tests.fakes.ports import hold_port
 
 __all__ = ["ANSWER", "BGE_M3", "NOMIC", "FakeModel", "FakeOllama", "Switches"]
 
@@ -71,9 +72,9 @@ class Switches:
 
 class FakeOllama:
     """The server. `requests` are (path, body) in order; `prompts` what the model saw of each chat; `memory` which
-    models it holds."""
+    models it holds. A `port` of 0 is a free one, which stays this server's while it is stopped."""
 
-    def __init__(self, models: Sequence[str | FakeModel] = ("llama3.1:8b",), **switches: Any) -> None:
+    def __init__(self, models: Sequence[str | FakeModel] = ("llama3.1:8b",), port: int = 0, **switches: Any) -> None:
         found = [FakeModel(model) if isinstance(model, str) else model for model in models]
         self.models = {model.name: model for model in found}
         self.switches = Switches(**switches)
@@ -82,10 +83,13 @@ class FakeOllama:
         self.memory = Memory()
         self.open_streams = self.finished_streams = self.cancelled_streams = 0
         self.url = ""
+        self._port = port
+        self._held = ExitStack()
         self._runner: web.AppRunner | None = None
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on 127.0.0.1; a port of 0 takes a free one."""
+    async def start(self) -> None:
+        """Listen on 127.0.0.1 (again, at the same port)."""
+        self._port = self._port or self._held.enter_context(hold_port())
         app = web.Application()
         app.router.add_get("/api/version", self._version)
         app.router.add_get("/api/tags", self._tags)
@@ -94,7 +98,7 @@ class FakeOllama:
         app.router.add_post("/api/embed", self._embed)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         self.url = "http://{}:{}".format(*self._runner.addresses[0][:2])
 
     async def stop(self) -> None:
@@ -108,6 +112,7 @@ class FakeOllama:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+        self._held.close()
 
     @contextmanager
     def as_new(self) -> Iterator[Self]:
@@ -241,8 +246,8 @@ class FakeOllama:
 
 async def _serve(options: argparse.Namespace) -> None:
     answer = " ".join(["palavra"] * options.tokens)
-    fake = FakeOllama(token_delay_s=1 / options.rate if options.rate else 0, answer=answer)
-    await fake.start(options.port)
+    fake = FakeOllama(port=options.port, token_delay_s=1 / options.rate if options.rate else 0, answer=answer)
+    await fake.start()
     print(fake.url, flush=True)
     await asyncio.Event().wait()
 

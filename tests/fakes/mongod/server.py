@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import itertools
-import socket
 import threading
 from collections.abc import Coroutine
 from typing import Self
@@ -40,7 +39,7 @@ class FakeMongod:
         self.seen: list[Doc] = []
         """The commands that came, in order, those befallen by faults too; handshakes left out."""
         self.port = 0
-        self._held: socket.socket | None = None
+        self._held = contextlib.ExitStack()
         self._users = users or {}
         self._advertised = advertised
         self._reply_ids = itertools.count(1)
@@ -67,8 +66,7 @@ class FakeMongod:
 
     def start(self) -> None:
         """Listen on a free port of the loopback, which stays this server's while it refuses."""
-        self._held = hold_port()
-        self.port = self._held.getsockname()[1]
+        self.port = self._held.enter_context(hold_port())
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-mongod", daemon=True)
         self._thread.start()
@@ -76,7 +74,7 @@ class FakeMongod:
 
     def stop(self) -> None:
         """Close everything and end the thread."""
-        assert self._loop and self._thread and self._held
+        assert self._loop and self._thread
         self.refuse()
         self._held.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
