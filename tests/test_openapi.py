@@ -121,11 +121,7 @@ def test_nothing_undocumented_comes_back(operation: Operation, server: Fuzzed) -
     # Logging out is tried by somebody else: it works.
     session.headers.update({} if operation.path == "/logout" else server.headers)
 
-    @settings(
-        max_examples=EXAMPLES,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.generate],
-    )
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(case=cases)
     def run(case: schemathesis.Case) -> None:
         response = case.call(base_url=server.url, session=session, timeout=LIMIT_S)
