@@ -15,6 +15,8 @@ def make_ssl_context(settings: ServerSettings) -> ssl.SSLContext | None:
     if not settings.tls_cert or not settings.tls_key:
         raise SettingsError("TLS_CERT and TLS_KEY belong together: set both, or neither for http.")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    # Of some builds of Python, Debian's among them, that is left to the machine's OpenSSL.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     certificate, key = (ROOT / os.path.expanduser(path) for path in (settings.tls_cert, settings.tls_key))
     for name, path in (("TLS_CERT", certificate), ("TLS_KEY", key)):
         if not os.access(path, os.R_OK) or not path.is_file():

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, BrowserType, ConsoleMessage, Page, async_playwright
 
 from database.settings import ROOT
 from tests.e2e.servers import Server, load_documents, run_server
@@ -63,15 +63,20 @@ class Watch:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """The system's Chromium. Without one the tests are skipped, or in CI fail."""
+    """The browser of nearly all tests; in the locale "C" it could read no file whose name has an accent."""
+    async with async_playwright() as playwright:
+        browser = await launch(playwright.chromium, "C.UTF-8")
+        yield browser
+        await browser.close()
+
+
+async def launch(chromium: BrowserType, locale: str) -> Browser:
+    """The system's, with a fresh profile. Without one the tests are skipped, or in CI fail."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if not found:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("Chromium is not installed")
-    async with async_playwright() as playwright:
-        # Each launch has a fresh profile.
-        browser = await playwright.chromium.launch(executable_path=found, args=CHROMIUM_ARGS)
-        yield browser
-        await browser.close()
+    env = {**os.environ, "LC_ALL": locale}
+    return await chromium.launch(executable_path=found, args=CHROMIUM_ARGS, env=env)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """Documents in a real browser: dropped and picked, followed until they are ready, deleted and brought back, chosen."""
 
 import json
+import os
 import re
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,10 +11,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
-from playwright.async_api import FilePayload, Locator, Page, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from database.settings import ROOT
-from tests.e2e.conftest import TIMEOUT_MS, OpenPage
+from tests.e2e.conftest import TIMEOUT_MS, OpenPage, launch
 from tests.e2e.servers import Server, load_documents, run_server
 from tests.e2e.test_asking import ask, wait_for_phase
 from tests.e2e.test_looks import find_overflow
@@ -162,6 +164,27 @@ async def test_a_dropped_folder_can_be_asked_before_it_is_ready(
     await expect(listed.locator(".state")).to_have_count(0)
     await page.get_by_role("button", name="Clear", exact=True).click()
     await expect(row).to_have_count(0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files have no such names, or browsers can read them")
+async def test_what_the_browser_cannot_read_is_named_and_keeps_nothing_else_out(
+    chromium: Browser, shelf: Server, tmp_path: Path
+) -> None:
+    (old := tmp_path / "old").mkdir()
+    make_pdf(tmp_path / "latin-1.pdf", ["Figs."]).rename(old / os.fsdecode(b"relat\xf3rio.pdf"))
+    make_pdf(old / "harvest é.pdf", ["Quinces."])
+    make_pdf(old / "sound.pdf", ["Dates."])
+    in_c = await launch(chromium.browser_type, "C")
+    for browser, told in ((in_c, "harvest"), (chromium, "old/?")):
+        page = await browser.new_page(locale="en-US")
+        await page.goto(shelf.url)
+        for step in ("dragEnter", "dragOver", "drop"):
+            await drag(page, step, files=[str(old)])
+        await expect(transfer(page, "sound.pdf")).to_have_attribute("data-phase", "done", timeout=READY_MS)
+        await expect(transfer(page, told)).to_contain_text("Your browser cannot read it")
+        await expect(transfer(page, told).get_by_role("button", name="again")).to_have_count(0)
+        await page.close()
+    await in_c.close()
 
 
 async def test_the_proposed_questions_are_answered(open_page: OpenPage, shelf: Server, ollama: FakeOllama) -> None:

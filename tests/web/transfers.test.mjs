@@ -53,14 +53,14 @@ test("another attempt is offered where it can end differently", () => {
   const failed = (kind) => ({ ...createTransfer("k", FILE), phase: "failed", kind });
   const offered = ["gone", "too_slow", "failed", "unreachable", "never heard of"].map((kind) => canRetry(failed(kind)));
   assert.deepEqual(offered, [true, true, true, true, true]);
-  const pointless = ["too_large", "wrong_format", "empty", "encrypted", "damaged", "address"].map((kind) => canRetry(failed(kind)));
-  assert.deepEqual(pointless, [false, false, false, false, false, false]);
+  const pointless = ["too_large", "wrong_format", "empty", "unread", "encrypted", "damaged", "address"].map((kind) => canRetry(failed(kind)));
+  assert.deepEqual(pointless, [false, false, false, false, false, false, false]);
   assert.ok(canRetry(withJob(createTransfer("k", FILE), { ...JOB, state: "cancelled" })));
   assert.ok(!canRetry({ ...failed("gone"), file: null }));
 });
 
 test("each failure is said in words of its own", () => {
-  const kinds = ["too_large", "wrong_format", "empty", "encrypted", "damaged", "too_slow", "gone", "unreadable", "address", "failed"];
+  const kinds = ["too_large", "wrong_format", "empty", "unread", "encrypted", "damaged", "too_slow", "gone", "unreadable", "address", "failed"];
   const said = kinds.map((kind) => keys({ ...createTransfer("k", FILE), phase: "failed", kind })[0]);
   assert.equal(new Set(said).size, kinds.length);
 });

@@ -2,7 +2,8 @@
  * What becomes of a file that a person adds, from its first byte to its last vector. Pure.
  *
  * A transfer is `{key, file, collection, name, size, phase, sent, job, kind, detail, away}`:
- *   file    the File, or {name, size, url} of a web page, null for one that another page, or this one before a reload, has sent
+ *   file    the File, or {name, size, url} of a web page, {name, size, unread} of what the browser cannot read, null for one
+ *           that another page, or this one before a reload, has sent
  *   phase   waiting | sending | working | done | failed | stopped
  *   sent    0 to 1
  *   job     what the server last said of its work, null before it took the file
@@ -15,6 +16,7 @@ const FAILURES = {
   too_large: ["refusal.tooLarge", false],
   wrong_format: ["refusal.wrongFormat", false],
   empty: ["refusal.empty", false],
+  unread: ["refusal.unread", false],
   encrypted: ["refusal.encrypted", false],
   damaged: ["refusal.damaged", false],
   no_text: ["refusal.noText", false],

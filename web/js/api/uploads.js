@@ -65,6 +65,7 @@ export function readReply(status, text) {
 
 /** The kind of refusal that this file will meet, or "": a courtesy that spares sending it; the server decides. */
 export function foreseeRefusal(file, maxBytes) {
+  if (file.unread) return "unread";
   if (file.size === 0) return "empty";
   return maxBytes && file.size > maxBytes ? "too_large" : "";
 }

@@ -80,6 +80,7 @@ export default {
   "refusal.tooLarge": "Larger than this server takes. Split the file, or raise MAX_FILE_MB.",
   "refusal.wrongFormat": "Not a kind of file that can be read. Save it as PDF, Word, Excel, PowerPoint, HTML or text.",
   "refusal.empty": "The file is empty. Check that it was downloaded completely.",
+  "refusal.unread": "Your browser cannot read it. Check that you may open it, give it a simple name and add it again.",
   "refusal.encrypted": "Protected by a password. Save a copy without one and add that.",
   "refusal.damaged": "The file is damaged. Download or export it again.",
   "refusal.noText": "No text: its pages are pictures. OCR=on and another load read them.",

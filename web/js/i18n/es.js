@@ -81,6 +81,7 @@ export default {
   "refusal.tooLarge": "Demasiado grande para este servidor. Divide el archivo o aumenta MAX_FILE_MB.",
   "refusal.wrongFormat": "No es un tipo de archivo que se pueda leer. Guárdalo como PDF, Word, Excel, PowerPoint, HTML o texto.",
   "refusal.empty": "El archivo está vacío. Comprueba que se descargó por completo.",
+  "refusal.unread": "Tu navegador no puede leerlo. Comprueba que puedes abrirlo, dale un nombre sencillo y añádelo de nuevo.",
   "refusal.encrypted": "Protegido con contraseña. Guarda una copia sin ella y añádela.",
   "refusal.damaged": "El archivo está dañado. Descárgalo o expórtalo de nuevo.",
   "refusal.noText": "Sin texto: sus páginas son imágenes. OCR=on y otra carga las leen.",

@@ -84,6 +84,7 @@ export default {
   "refusal.tooLarge": "Trop lourd pour ce serveur. Divisez le fichier ou augmentez MAX_FILE_MB.",
   "refusal.wrongFormat": "Ce type de fichier ne peut pas être lu. Enregistrez-le en PDF, Word, Excel, PowerPoint, HTML ou texte.",
   "refusal.empty": "Le fichier est vide. Vérifiez qu’il a été entièrement téléchargé.",
+  "refusal.unread": "Votre navigateur ne peut pas le lire. Vérifiez que vous pouvez l’ouvrir, donnez-lui un nom simple et ajoutez-le de nouveau.",
   "refusal.encrypted": "Protégé par un mot de passe. Enregistrez une copie sans mot de passe et ajoutez-la.",
   "refusal.damaged": "Le fichier est endommagé. Téléchargez-le ou exportez-le à nouveau.",
   "refusal.noText": "Aucun texte : ses pages sont des images. OCR=on et un nouveau chargement les lisent.",

@@ -81,6 +81,7 @@ export default {
   "refusal.tooLarge": "Grande demais para este servidor. Divida o arquivo ou aumente MAX_FILE_MB.",
   "refusal.wrongFormat": "Não é um tipo de arquivo que possa ser lido. Salve-o como PDF, Word, Excel, PowerPoint, HTML ou texto.",
   "refusal.empty": "O arquivo está vazio. Veja se foi baixado por inteiro.",
+  "refusal.unread": "Seu navegador não consegue lê-lo. Veja se você pode abri-lo, dê a ele um nome simples e adicione-o de novo.",
   "refusal.encrypted": "Protegido por senha. Salve uma cópia sem senha e adicione-a.",
   "refusal.damaged": "O arquivo está danificado. Baixe-o ou exporte-o de novo.",
   "refusal.noText": "Nenhum texto: as páginas são imagens. OCR=on e um novo carregamento as leem.",

@@ -51,17 +51,26 @@ async function collectFiles(transfer) {
 }
 
 async function addFile(entry, found) {
-  found.files.push(entry instanceof File ? entry : await new Promise((resolve, reject) => entry.file(resolve, reject)));
+  const read = (resolve, reject) => entry.file(resolve, reject);
+  found.files.push(entry instanceof File ? entry : await new Promise(read).catch(() => asUnread(entry)));
 }
 
 async function addFolder(folder, found) {
   const reader = folder.createReader();
+  const read = (resolve, reject) => reader.readEntries(resolve, reject);
+  const giveUp = () => void found.files.push(asUnread(folder));
   // A part of the entries at each call, none after the last.
-  for (let part; (part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length; ) {
+  for (let part; (part = await new Promise(read).catch(giveUp))?.length; ) {
     for (const entry of part) {
-      if (entry.isDirectory) await addFolder(entry, found);
+      if (!entry.name) found.files.push(asUnread({ name: `${folder.name}/?` }));
+      else if (entry.isDirectory) await addFolder(entry, found);
       else if (ENDINGS.some((ending) => entry.name.toLowerCase().endsWith(ending))) await addFile(entry, found);
       else if (!entry.name.startsWith(".")) found.leftOut += 1;
     }
   }
+}
+
+/** Stands among the others for what the browser may not read, or whose name it cannot: then it gives it an empty one. */
+function asUnread({ name }) {
+  return { name, size: 0, unread: true };
 }
