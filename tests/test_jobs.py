@@ -308,6 +308,7 @@ async def test_a_killed_server_goes_on_when_it_is_started_again(home: Path, tmp_
         ended = [await finish(client, job) for job in jobs]
         assert [(job["id"], job["state"], job["stage"]) for job in ended] == [(j["id"], "done", "ready") for j in jobs]
         assert await list_names(client) == ["0.pdf", "1.pdf"]
+        await until(lambda: read_index(home).record["settled"])  # which comes after the last job
     index = read_index(home)
     assert index.record["settled"] and len(index.pages) == LONG + 1
 
