@@ -74,7 +74,7 @@ function say(transfer) {
 
 /** The server's own words, where they say more, and what a document lacks although it was loaded. */
 function describeDetail({ phase, job, detail, kind }, { documents }) {
-  if (phase === "failed") return ["too_large", "wrong_format", "empty", "unread", "gone"].includes(kind) ? "" : detail;
+  if (phase === "failed") return ["too_large", "wrong_format", "empty", "gone"].includes(kind) ? "" : detail;
   if (phase !== "done") return "";
   const found = documents.value.list.find(({ id }) => id === job.document);
   return found?.state === "ready" && found.chunks === 0 ? t("refusal.noText") : "";

@@ -62,7 +62,7 @@ async function addFolder(folder, found) {
   // A part of the entries at each call, none after the last.
   for (let part; (part = await new Promise(read).catch(giveUp))?.length; ) {
     for (const entry of part) {
-      if (!entry.name) found.files.push(asUnread({ name: `${folder.name}/?` }));
+      if (!entry.name) found.files.push(asUnread(entry));
       else if (entry.isDirectory) await addFolder(entry, found);
       else if (ENDINGS.some((ending) => entry.name.toLowerCase().endsWith(ending))) await addFile(entry, found);
       else if (!entry.name.startsWith(".")) found.leftOut += 1;
@@ -70,7 +70,7 @@ async function addFolder(folder, found) {
   }
 }
 
-/** Stands among the others for what the browser may not read, or whose name it cannot: then it gives it an empty one. */
-function asUnread({ name }) {
-  return { name, size: 0, unread: true };
+/** Stands among the files for what the browser may not read, or whose name it cannot: that is empty, and told as folder/?. */
+function asUnread({ name, fullPath }) {
+  return { name: name || `${fullPath.slice(1)}?`, size: 0, unread: true };
 }
