@@ -119,14 +119,20 @@ async def server(loaded: tuple[Path, Path], fake_ollama: FakeOllama) -> AsyncIte
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[OpenPage]:
     """`await open_page(url, allow_errors=…, **context options)`: a watched page in a fresh profile. `path` names
-    another page than that of the chat, `ready` what stands in it once it is there."""
+    another page than that of the chat, `ready` what stands in it once it is there, `browser` another one than ours."""
     contexts: list[BrowserContext] = []
     watches: list[Watch] = []
 
     async def open_one(
-        url: str, *, path: str = "", ready: str = "#question", allow_errors: bool = False, **options: Any
+        url: str,
+        *,
+        path: str = "",
+        ready: str = "#question",
+        allow_errors: bool = False,
+        browser: Browser = chromium,
+        **options: Any,
     ) -> Page:
-        context = await chromium.new_context(
+        context = await browser.new_context(
             **{"locale": "en-US", "viewport": {"width": 1280, "height": 800}, **options}
         )
         contexts.append(context)

@@ -168,23 +168,20 @@ async def test_a_dropped_folder_can_be_asked_before_it_is_ready(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files have no such names, or browsers can read them")
 async def test_what_the_browser_cannot_read_is_named_and_keeps_nothing_else_out(
-    chromium: Browser, shelf: Server, tmp_path: Path
+    open_page: OpenPage, chromium: Browser, shelf: Server, tmp_path: Path
 ) -> None:
     (old := tmp_path / "old").mkdir()
     make_pdf(tmp_path / "latin-1.pdf", ["Figs."]).rename(old / os.fsdecode(b"relat\xf3rio.pdf"))
     make_pdf(old / "harvest é.pdf", ["Quinces."])
     make_pdf(old / "sound.pdf", ["Dates."])
-    in_c = await launch(chromium.browser_type, "C")
-    for browser, told in ((in_c, "harvest"), (chromium, "old/?")):
-        page = await browser.new_page(locale="en-US")
-        await page.goto(shelf.url)
-        for step in ("dragEnter", "dragOver", "drop"):
-            await drag(page, step, files=[str(old)])
-        await expect(transfer(page, "sound.pdf")).to_have_attribute("data-phase", "done", timeout=READY_MS)
-        await expect(transfer(page, told)).to_contain_text("Your browser cannot read it")
-        await expect(transfer(page, told).get_by_role("button", name="again")).to_have_count(0)
-        await page.close()
-    await in_c.close()
+    async with await launch(chromium.browser_type, "C") as in_c:
+        for browser, told in ((in_c, "harvest"), (chromium, "old/?")):
+            page = await open_page(shelf.url, browser=browser)
+            for step in ("dragEnter", "dragOver", "drop"):
+                await drag(page, step, files=[str(old)])
+            await expect(transfer(page, "sound.pdf")).to_have_attribute("data-phase", "done", timeout=READY_MS)
+            await expect(transfer(page, told)).to_contain_text("Your browser cannot read it")
+            await expect(transfer(page, told).get_by_role("button", name="again")).to_have_count(0)
 
 
 async def test_the_proposed_questions_are_answered(open_page: OpenPage, shelf: Server, ollama: FakeOllama) -> None:
