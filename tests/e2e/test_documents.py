@@ -1,5 +1,6 @@
 """Documents in a real browser: dropped and picked, followed until they are ready, deleted and brought back, chosen."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
-from playwright.async_api import Browser, FilePayload, Locator, Page, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, Route, expect
 
 from database.settings import ROOT
 from tests.e2e.conftest import TIMEOUT_MS, OpenPage, launch
@@ -27,6 +28,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=TIMEOUT_MS)
 
 READY_MS = 180_000
+POINTER = (300, 300)
+DRAW_ANEW = f"const below = document.elementFromPoint{POINTER}; below.replaceWith(below.cloneNode(true))"
+"""What stands there is another element then, as where the facts about the documents arrive."""
 """Until a document of LONG pages is ready, on processors that are shared."""
 LONG, SENTENCES = 60, 20
 MAX_FILE_MB = 2
@@ -91,7 +95,8 @@ async def drag(page: Page, kind: str, **data: object) -> None:
     """A step of a drag from outside the browser: dragEnter, dragOver, drop."""
     session = await page.context.new_cdp_session(page)
     given = {"items": [], "files": [], "dragOperationsMask": 1, **data}
-    await session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": given})
+    x, y = POINTER
+    await session.send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": given})
     await session.detach()
 
 
@@ -148,6 +153,7 @@ async def test_a_dropped_folder_can_be_asked_before_it_is_ready(
     await expect(overlay).to_be_visible()
     row = transfer(page, "harvest é.pdf")
     async with answering(shelf, ollama):
+        await page.evaluate(DRAW_ANEW)
         await drag(page, "drop", files=files)
         await expect(overlay).to_be_hidden()
         await expect(page.get_by_text("1 other file was left out")).to_be_visible()
@@ -164,6 +170,18 @@ async def test_a_dropped_folder_can_be_asked_before_it_is_ready(
     await expect(listed.locator(".state")).to_have_count(0)
     await page.get_by_role("button", name="Clear", exact=True).click()
     await expect(row).to_have_count(0)
+
+
+async def test_a_drag_that_ends_unseen(open_page: OpenPage, shelf: Server, tmp_path: Path) -> None:
+    page = await open_page(shelf.url)
+    files = [str(make_pdf(tmp_path / "figs.pdf", ["Figs."]))]
+    await drag(page, "dragEnter", files=files)
+    await expect(page.locator(".drop")).to_be_visible()
+    await page.evaluate(DRAW_ANEW)
+    await drag(page, "dragCancel", files=files)
+    await page.mouse.move(*POINTER)
+    await expect(page.locator(".drop")).to_be_hidden()
+    await expect(page.locator(".transfers > li")).to_have_count(0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files have no such names, or browsers can read them")
@@ -358,6 +376,55 @@ async def test_a_model_that_fails_is_told_from_a_server_that_fails(
     await wait_for_phase(turn, "failed")
     await expect(turn.get_by_role("alert")).to_contain_text("The language model failed.")
     await expect(turn.get_by_role("alert")).to_contain_text("more system memory")
+
+
+async def test_a_list_that_comes_late_tells_nothing_old(
+    open_page: OpenPage, shelf: Server, ollama: FakeOllama, tmp_path: Path
+) -> None:
+    page = await open_page(shelf.url)
+    await open_drawer(page)
+    apples = entry(page, "apples.pdf")
+    async with holding(page, "**/documents"):
+        await page.get_by_role("button", name="Delete “apples.pdf”").click()
+        await page.get_by_role("button", name="Undo").click()
+        await expect(page.locator(".toast")).to_have_count(0)
+    await expect(apples).to_have_count(1)
+    files = [make_long(tmp_path / f"{name}.pdf", name) for name in ("Medlars", "Sorbs")]
+    async with holding(page, "**/jobs") as asked, answering(shelf, ollama):
+        await pick(page, files)
+        await asked.wait()
+        for file in files:
+            await page.get_by_role("button", name=f"Cancel “{file.name}”").click()
+            await expect(transfer(page, file.name)).to_have_attribute("data-phase", "stopped")
+    for file in files:
+        await expect(transfer(page, file.name)).to_have_attribute("data-phase", "stopped")
+
+
+@asynccontextmanager
+async def holding(page: Page, address: str) -> AsyncIterator[asyncio.Event]:
+    """The first answer with this address that comes within (the event is set then) reaches the page after others."""
+    first = [True]
+    asked, left, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        if route.request.method != "GET" or not first:
+            return await route.continue_()
+        first.clear()
+        answer = await route.fetch()
+        asked.set()
+        await left.wait()
+        await route.fulfill(response=answer)
+        told.set()
+
+    await page.route(address, hold)
+    yield asked
+    await asked.wait()
+    # Time for what the page has to do with the others, and then with this one.
+    await page.wait_for_timeout(300)
+    left.set()
+    await told.wait()
+    await page.wait_for_timeout(300)
+    await page.unroute(address)
 
 
 async def test_documents_on_a_phone(open_page: OpenPage, shelf: Server) -> None:

@@ -141,8 +141,10 @@ async def delete_and_restore(page: Page, name: str) -> None:
     await expect(page.locator(".toast p")).to_contain_text("is no longer searched")
     await check_straight(page, ["is no longer searched", "Undo", "1 passage"])
     await check_harmless(page)
+    await expect(row).to_have_count(0)
     await page.get_by_role("button", name="Undo").click()
     await expect(row).to_have_count(1)
+    await expect(page.locator(".toast")).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

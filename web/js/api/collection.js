@@ -7,17 +7,21 @@ export const MAX_CHOSEN = 1000;
 
 /** @param {ReturnType<import("../store.js").createStore>} store */
 export function createCollection(store) {
+  let asked = 0;
+  let answered = 0;
   const chosen = () => store.options.value.documents;
 
   async function refresh() {
-    try {
-      const list = await listDocuments();
-      const { phase, list: shown } = store.documents.value;
-      if (phase === "loaded" && JSON.stringify(list) === JSON.stringify(shown)) return;
-      store.documents.value = { phase: "loaded", list };
-    } catch {
-      store.documents.value = { phase: "failed", list: [] };
-    }
+    const mine = ++asked;
+    const next = await listDocuments().then(
+      (list) => ({ phase: "loaded", list }),
+      () => ({ phase: "failed", list: [] }),
+    );
+    // What was asked later knows more, whichever came first.
+    if (mine < answered) return;
+    answered = mine;
+    // The same list again is no news: what is pressed just now stays in its place.
+    if (JSON.stringify(next) !== JSON.stringify(store.documents.value)) store.documents.value = next;
   }
   /** Ask these documents only; none means all. */
   function choose(documents) {

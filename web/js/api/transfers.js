@@ -81,11 +81,16 @@ export function createTransfers(store, onDocuments) {
     maxBytes = limits?.file_bytes ?? 0;
     if (JSON.stringify(before) !== JSON.stringify(transfers.value)) onDocuments();
   }
+  /** A list that comes late may say that a job runs which is over: following it shows that. */
+  async function resume() {
+    takeAll(await listJobs());
+    void follow();
+  }
   /** Follow one job after the other; those that run come first. */
   async function follow() {
     if (following) return;
     following = true;
-    const poll = setInterval(() => activeJobs().length > 1 && listJobs().then(takeAll, () => undefined), POLL_MS);
+    const poll = setInterval(() => activeJobs().length > 1 && resume().catch(() => undefined), POLL_MS);
     try {
       for (let job; (job = findNext(activeJobs()));) await followOne(job.id);
     } finally {
@@ -140,10 +145,7 @@ export function createTransfers(store, onDocuments) {
       transfers.value = transfers.value.filter((one) => !gone.includes(one));
     },
     /** Look what the server works on, so that a reload, or another tab, shows it, too. Rejects when it does not answer. */
-    async resume() {
-      takeAll(await listJobs());
-      void follow();
-    },
+    resume,
   };
 }
 

@@ -14,19 +14,24 @@ export function createDrop(page) {
   // A picture of the page itself is dragged as a file, too.
   let own = false;
   const carriesFiles = (event) => !own && Boolean(event.dataTransfer?.types.includes("Files"));
+  function allow(event) {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    element.hidden = false;
+  }
 
   const handlers = {
     dragstart: () => (own = true),
     dragend: () => (own = false),
-    dragover(event) {
-      if (!carriesFiles(event)) return;
-      event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
-      element.hidden = false;
-    },
+    // Also where something enters: when what was below the pointer has been drawn anew, no dragover comes before the drop.
+    dragenter: allow,
+    dragover: allow,
     dragleave(event) {
       if (!event.relatedTarget) element.hidden = true;
     },
+    // None comes while something is dragged: it has left from above what has been drawn anew, and nobody was told.
+    pointermove: () => (element.hidden = true),
     async drop(event) {
       element.hidden = true;
       if (!carriesFiles(event)) return;
