@@ -28,6 +28,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=TIMEOUT_MS)
 
 READY_MS = 180_000
+COME_BACK = "document.dispatchEvent(new Event('visibilitychange'))"
+"""As a person does who was in another tab."""
 POINTER = (300, 300)
 DRAW_ANEW = f"const below = document.elementFromPoint{POINTER}; below.replaceWith(below.cloneNode(true))"
 """What stands there is another element then, as where the facts about the documents arrive."""
@@ -398,6 +400,20 @@ async def test_a_list_that_comes_late_tells_nothing_old(
             await expect(transfer(page, file.name)).to_have_attribute("data-phase", "stopped")
     for file in files:
         await expect(transfer(page, file.name)).to_have_attribute("data-phase", "stopped")
+
+
+async def test_a_list_that_cannot_be_read_anew_stays(open_page: OpenPage, shelf: Server) -> None:
+    page = await open_page(shelf.url, allow_errors=True)
+    drawer = await open_drawer(page)
+    await entry(page, "apples.pdf").get_by_role("checkbox").check()
+    await page.route("**/documents", lambda route: route.abort())
+    await page.evaluate(COME_BACK)
+    await expect(drawer).to_contain_text("The list of documents could not be read.")
+    await expect(entry(page, "apples.pdf").get_by_role("checkbox")).to_be_checked()
+    await expect(page.locator(".chosen")).to_contain_text("apples.pdf")
+    await page.unroute("**/documents")
+    await page.evaluate(COME_BACK)
+    await expect(drawer).not_to_contain_text("could not be read")
 
 
 @asynccontextmanager

@@ -85,6 +85,8 @@ async def enter(open_page: OpenPage, server: Server, name: str, path: str = "/",
 
 
 async def leave(page: Page, forget: bool = False) -> None:
+    """Once the page has all that it asked for: what is answered later is refused."""
+    await page.wait_for_load_state("networkidle")
     await page.locator("#account").click()
     if forget:
         await page.get_by_label("Forget my conversations").check()
@@ -259,6 +261,8 @@ async def test_two_users_of_one_browser(open_page: OpenPage, guarded: Server, ol
     mine = page.url
     await page.locator("#account").click()
     await page.get_by_role("link", name="Profile").click()
+    await card(page, "Log out").wait_for()
+    await page.wait_for_load_state("networkidle")
     await card(page, "Log out").get_by_role("button", name="Log out").click()
     await expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     await page.go_back()
@@ -276,7 +280,7 @@ async def test_two_users_of_one_browser(open_page: OpenPage, guarded: Server, ol
     await expect(rows).to_have_count(1)
     tab = await page.context.new_page()
     await tab.goto(guarded.url)
-    await tab.locator("#question").wait_for()
+    await tab.wait_for_load_state("networkidle")
     await leave(page, forget=True)
     await expect(tab.get_by_role("heading", name="Log in")).to_be_visible()
     assert await page.evaluate("Object.keys(localStorage).filter((key) => key.endsWith(':rita'))") == []

@@ -15,7 +15,7 @@ export function createCollection(store) {
     const mine = ++asked;
     const next = await listDocuments().then(
       (list) => ({ phase: "loaded", list }),
-      () => ({ phase: "failed", list: [] }),
+      () => ({ ...store.documents.value, phase: "failed" }),
     );
     // What was asked later knows more, whichever came first.
     if (mine < answered) return;

@@ -15,7 +15,8 @@ export function createChosen(page) {
     const { phase, list } = store.documents.value;
     const at = element.contains(document.activeElement) ? [...element.children].indexOf(document.activeElement) : -1;
     element.hidden = ids.length === 0;
-    element.replaceChildren(...(ids.length ? describe(ids, phase === "loaded" ? list : null) : []));
+    const known = phase === "loaded" || list.length > 0;
+    element.replaceChildren(...(ids.length ? describe(ids, known ? list : null) : []));
     if (at >= 0) (element.children[Math.min(at, element.children.length - 1)] ?? document.getElementById("question")).focus();
   }
   function describe(ids, list) {
