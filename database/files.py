@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import filecmp
 import hashlib
 import os
 import stat
@@ -140,10 +141,14 @@ class Originals:
         return kept
 
     def adopt(self, part: Path, document_id: str, ending: str = ".pdf") -> None:
-        """Take over a file in DATA_DIR whose bytes are known to hash to this id; it is moved, not copied."""
+        """Take over a file in DATA_DIR whose bytes are known to hash to this id; it is moved, not copied. Where these
+        bytes are kept already they stay as they are: a process that reads them may open this file and no other."""
         known = self.path(document_id)
         kept = known if known.is_file() else self.place(document_id, ending)
         try:
+            if kept.is_file() and filecmp.cmp(kept, part, shallow=False):
+                kept.touch()
+                return part.unlink()
             kept.parent.mkdir(parents=True, exist_ok=True)
             os.replace(part, kept)
             _sync_folder(kept.parent)

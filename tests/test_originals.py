@@ -18,7 +18,9 @@ from pymongo.database import Database
 from database.errors import ReadError
 from database.files import LEFTOVER_S
 from database.originals import KeptOriginals
-from database.settings import IndexSettings
+from database.readers.plain import look
+from database.readers.worker import run_limited
+from database.settings import ROOT, IndexSettings
 from database.stores import Files, make_store
 from tests.fakes.mongod import FakeMongod
 from tests.loads import run_load
@@ -83,6 +85,26 @@ async def test_what_one_machine_takes_another_finds(files: Files, tmp_path: Path
 
     await other.drop(ID)
     assert not found[0].exists() and not await machine(tmp_path, "third", files).has(ID)
+
+
+async def test_what_is_sent_again_takes_no_file_from_its_reader(tmp_path: Path) -> None:
+    originals, part = machine(tmp_path, "one", None), tmp_path / "sent.part"
+    sent = (ROOT / "pdf" / "guia-do-acervo.pdf").read_bytes()
+    document = hashlib.sha256(sent).hexdigest()
+
+    async def send_again() -> Path:
+        part.write_bytes(sent)
+        await originals.adopt(part, document)
+        assert not part.exists()
+        return await originals.find(document)
+
+    kept = await send_again()
+    reading = [asyncio.create_task(run_limited(look, kept, 1, timeout_s=60, memory_mb=2000)) for _ in range(5)]
+    while not all(task.done() for task in reading):
+        await send_again()
+    assert {task.result().page_count for task in reading} == {6}
+    kept.write_bytes(sent[:-1] + b"?")
+    assert (await send_again()).read_bytes() == sent, "damaged bytes are replaced"
 
 
 async def test_what_is_borrowed_does_not_stay(files: Files, tmp_path: Path) -> None:
