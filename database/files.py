@@ -147,8 +147,9 @@ class Originals:
         kept = known if known.is_file() else self.place(document_id, ending)
         try:
             if kept.is_file() and filecmp.cmp(kept, part, shallow=False):
-                kept.touch()
-                return part.unlink()
+                kept.touch()  # as new as if it had been moved there: what is old and no document's is swept away
+                part.unlink()
+                return
             kept.parent.mkdir(parents=True, exist_ok=True)
             os.replace(part, kept)
             _sync_folder(kept.parent)

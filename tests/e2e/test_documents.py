@@ -28,14 +28,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=TIMEOUT_MS)
 
 READY_MS = 180_000
-COME_BACK = "document.dispatchEvent(new Event('visibilitychange'))"
-"""As a person does who was in another tab."""
-POINTER = (300, 300)
-DRAW_ANEW = f"const below = document.elementFromPoint{POINTER}; below.replaceWith(below.cloneNode(true))"
-"""What stands there is another element then, as where the facts about the documents arrive."""
 """Until a document of LONG pages is ready, on processors that are shared."""
 LONG, SENTENCES = 60, 20
 MAX_FILE_MB = 2
+POINTER = (300, 300)
+"""Where things are dragged and dropped."""
+DRAW_ANEW = f"const below = document.elementFromPoint{POINTER}; below.replaceWith(below.cloneNode(true))"
+"""Another element stands at POINTER then, as when the facts about the documents arrive."""
+COME_BACK = "document.dispatchEvent(new Event('visibilitychange'))"
+"""As a person does who was in another tab."""
 HARVEST = "The village of Serra harvested {n} tonnes of apples in the year {n}, as the register of the parish says."
 
 
@@ -419,20 +420,16 @@ async def test_a_list_that_cannot_be_read_anew_stays(open_page: OpenPage, shelf:
 @asynccontextmanager
 async def holding(page: Page, address: str) -> AsyncIterator[asyncio.Event]:
     """The first answer with this address that comes within (the event is set then) reaches the page after others."""
-    first = [True]
     asked, left, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def hold(route: Route) -> None:
-        if route.request.method != "GET" or not first:
-            return await route.continue_()
-        first.clear()
         answer = await route.fetch()
         asked.set()
         await left.wait()
         await route.fulfill(response=answer)
         told.set()
 
-    await page.route(address, hold)
+    await page.route(address, hold, times=1)
     yield asked
     await asked.wait()
     # Time for what the page has to do with the others, and then with this one.
@@ -440,7 +437,6 @@ async def holding(page: Page, address: str) -> AsyncIterator[asyncio.Event]:
     left.set()
     await told.wait()
     await page.wait_for_timeout(300)
-    await page.unroute(address)
 
 
 async def test_documents_on_a_phone(open_page: OpenPage, shelf: Server) -> None:
